@@ -37,7 +37,7 @@ separated by spaces.
 It serves also while Redis is away: hosts given by --host at once, the others when Redis comes.
 SIGTERM makes /.meercat/ready say 503, gives mastership to the next balancer, goes on accepting for
 --drain-delay, and then finishes what is in flight; a second one forces.
-SIGHUP reloads the files of --tls-cert and --tls-key; SIGUSR2 reopens the access log.
+SIGHUP reloads the files of --tls-cert, --tls-key and --fleet-key; SIGUSR2 reopens the access log.
 
 With --processes 2 or more this process serves nothing itself: it starts that many balancers and starts those
 again that end. Signals go to it, and reach all; SIGUSR1 restarts one after the other while the rest serve.
@@ -133,6 +133,11 @@ async function startServing(config: BalancerConfig, shutdown: Shutdown, log: Log
         started.reloadTls();
       } catch (error) {
         log('error', 'the certificates could not be reloaded: the old ones stay', { reason: messageOf(error) });
+      }
+      try {
+        started.reloadFleetKey();
+      } catch (error) {
+        log('error', 'the fleet key could not be read again: the old one stays', { reason: messageOf(error) });
       }
     }),
     reopenLogs: withBalancer((started) => started.reopenLogs()),

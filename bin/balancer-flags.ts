@@ -41,6 +41,12 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
         shown: DEFAULTS.namespace,
       },
       {
+        field: 'fleetKeyFile',
+        flags: '--fleet-key <file>',
+        help: 'the key that signs what balancers, agents and operators say in Redis: what is not signed with it is dropped; read again when it changes (meercat fleet-key)',
+        shown: '',
+      },
+      {
         field: 'name',
         flags: '--name <name>',
         help: "this balancer's name in the fleet; refused while another balancer lives under it (default: the machine's name and the port)",

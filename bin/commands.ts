@@ -3,12 +3,13 @@
 
 import { fileURLToPath } from 'node:url';
 import { checkFleet, checkHostNames, defaultHostName, parsePort } from '../lib/config/config.js';
+import type { Agent } from '../lib/agent/agent.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import type { BenchFlags } from '../lib/lab/context.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
-import type { Algorithm, StaticHost } from '../lib/model.js';
+import { type Algorithm, ALGORITHMS, type StaticHost } from '../lib/model.js';
 import { isName, NAME_RULE } from '../lib/redis/names.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
@@ -31,6 +32,7 @@ interface UpFlags {
   readonly namespace: string;
   readonly algorithm: Algorithm;
   readonly host?: StaticHost[];
+  readonly fleetKey?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -71,6 +73,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
       namespace: flags.namespace,
       algorithm: flags.algorithm,
       statics: flags.host ?? [],
+      fleetKeyFile: flags.fleetKey ?? '',
       logLevel: flags.logLevel,
       entry: ENTRY,
     },
@@ -115,6 +118,7 @@ export function warnOf(unknown: readonly UnknownVariable[], log: Log): void {
 }
 
 interface AgentFlags {
+  readonly agentKey?: string;
   readonly redis: string;
   readonly namespace: string;
   readonly url: string;
@@ -129,7 +133,6 @@ interface AgentFlags {
 
 /** What an agent answers to the signals that mean something to a balancer. */
 const NOTHING_TO_DO = [
-  ['SIGHUP', 'nothing to reload'],
   ['SIGUSR1', 'nothing to restart'],
   ['SIGUSR2', 'nothing to reopen'],
 ] as const;
@@ -145,6 +148,14 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   const log = createLog(flags.logLevel, name);
   warnOf(unknown, log);
   captureConsole(log);
+  process.on('SIGHUP', () => {
+    if (flags.agentKey === undefined) log('info', 'nothing to reload', { signal: 'SIGHUP' });
+    else
+      void starting.then(
+        (agent) => reloadKey(agent, log),
+        () => undefined,
+      );
+  });
   for (const [signal, message] of NOTHING_TO_DO) process.on(signal, () => log('info', message, { signal }));
   const { startAgent } = await import('../lib/agent/agent.js');
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: messageOf(error) }));
@@ -154,6 +165,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
       namespace: flags.namespace,
       name,
       url: flags.url,
+      agentKeyFile: flags.agentKey ?? '',
       intervalMs: flags.interval,
       probe: flags.probe,
       coresLimit: flags.cores,
@@ -175,7 +187,16 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   manager.ready(`reporting ${name}`);
 }
 
+function reloadKey(agent: Agent, log: Log): void {
+  try {
+    agent.reloadKey();
+  } catch (error) {
+    log('error', 'the key could not be read again: the old one stays', { reason: messageOf(error) });
+  }
+}
+
 interface StatusFlags {
+  readonly fleetKey?: string;
   readonly redis: string;
   readonly namespace: string;
   readonly watch: boolean;
@@ -191,7 +212,14 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
   process.on('SIGINT', () => abort.abort());
   process.on('SIGTERM', () => abort.abort());
   await printStatus(
-    { redis: flags.redis, namespace: flags.namespace, isWatching: flags.watch, isJson: flags.json, isCosts: flags.costs },
+    {
+      redis: flags.redis,
+      namespace: flags.namespace,
+      fleetKeyFile: flags.fleetKey,
+      isWatching: flags.watch,
+      isJson: flags.json,
+      isCosts: flags.costs,
+    },
     process.stdout,
     abort.signal,
   );
@@ -201,10 +229,11 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
 export async function runRestart(flags: Omit<StatusFlags, 'watch' | 'costs'>): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const { restartFleet } = await import('../lib/console/restart.js');
-  await restartFleet({ redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+  await restartFleet({ redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json }, process.stdout);
 }
 
 interface OperatorFlags {
+  readonly fleetKey?: string;
   readonly redis: string;
   readonly namespace: string;
   readonly json: boolean;
@@ -216,7 +245,29 @@ export async function runOperator(action: OperatorAction, host: string, flags: O
   const shown = JSON.stringify(host.slice(0, 80));
   if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
   const { operate } = await import('../lib/console/operator.js');
-  await operate({ action, host, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+  await operate(
+    { action, host, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },
+    process.stdout,
+  );
+}
+
+/** What stands for each balancer's own algorithm. */
+const OWN_ALGORITHM = 'own';
+
+/** `meercat algorithm`. */
+export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const algorithm = name === OWN_ALGORITHM ? null : ALGORITHMS.find((each) => each === name);
+  if (algorithm === undefined)
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      `${JSON.stringify(name.slice(0, 80))} is no algorithm: ${ALGORITHMS.join(', ')}, or ${OWN_ALGORITHM} for that of each balancer`,
+    );
+  const { setAlgorithm } = await import('../lib/console/operator.js');
+  await setAlgorithm(
+    { algorithm, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },
+    process.stdout,
+  );
 }
 
 interface WhyFlags extends OperatorFlags {
@@ -230,7 +281,17 @@ export async function runWhy(what: string, path: string | undefined, flags: WhyF
   const question = readQuestion(what, path, flags.balancer);
   if ('method' in question && path !== undefined && question.method !== what)
     process.stderr.write(`meercat: ${what} is taken as ${question.method}: methods of HTTP are case-sensitive\n`);
-  await askWhy({ question, balancer: flags.balancer, redis: flags.redis, namespace: flags.namespace, isJson: flags.json }, process.stdout);
+  await askWhy(
+    {
+      question,
+      balancer: flags.balancer,
+      redis: flags.redis,
+      namespace: flags.namespace,
+      fleetKeyFile: flags.fleetKey,
+      isJson: flags.json,
+    },
+    process.stdout,
+  );
 }
 
 interface BenchmarkFlags extends BenchFlags {

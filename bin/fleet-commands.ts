@@ -1,17 +1,21 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
 import type { Command } from 'commander';
-import { runOperator, runRestart, runStatus, runWhy } from './commands.js';
+import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './commands.js';
+import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
+import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
-import { helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
+import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
-/** Adds `status`, `drain`, `undrain`, `eject`, `why` and `restart`. */
+/** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `why`, `restart` and `fleet-key`. */
 export function addFleetCommands(program: Command): void {
   addStatus(program);
   addOperators(program);
+  addAlgorithm(program);
   addWhy(program);
   addRestart(program);
+  addFleetKey(program);
 }
 
 function addStatus(program: Command): void {
@@ -20,6 +24,7 @@ function addStatus(program: Command): void {
     .description('print the fleet as it stands in Redis')
     .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
+    .addOption(fleetKeyFlag())
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
     .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
@@ -51,6 +56,7 @@ function addOperators(program: Command): void {
       .argument('<host>', "the host's name, as meercat status shows it")
       .addOption(redisFlag(RUNNING_FLEET_FIRST))
       .addOption(namespaceFlag())
+      .addOption(fleetKeyFlag())
       .option('--json', 'print what was done as JSON', false)
       .addHelpText(
         'after',
@@ -66,6 +72,28 @@ ${helpEnd('0 done; 1 no such host or fleet, or Redis cannot be used', ...REDIS_V
   }
 }
 
+function addAlgorithm(program: Command): void {
+  program
+    .command('algorithm')
+    .description('set how hosts are picked, in the whole fleet')
+    .argument('<name>', `${ALGORITHMS.join(', ')}; or own, for what each balancer was started with`)
+    .addOption(redisFlag(RUNNING_FLEET_FIRST))
+    .addOption(namespaceFlag())
+    .addOption(fleetKeyFlag())
+    .option('--json', 'print what was done as JSON', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  meercat algorithm least-request
+  meercat algorithm own              takes it back
+
+${JSON_ERRORS}
+${helpEnd('0 done; 1 no such fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
+    )
+    .action(runAlgorithm);
+}
+
 function addWhy(program: Command): void {
   program
     .command('why')
@@ -74,6 +102,7 @@ function addWhy(program: Command): void {
     .argument('[path]', 'with a method: the path of a request that is not sent')
     .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
+    .addOption(fleetKeyFlag())
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
     .addHelpText(
@@ -114,6 +143,7 @@ function addRestart(program: Command): void {
     .description('restart the balancers of a running `meercat up`, one after the other')
     .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
+    .addOption(fleetKeyFlag())
     .option('--json', 'print one line of JSON at the end', false)
     .addHelpText(
       'after',

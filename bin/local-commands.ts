@@ -9,6 +9,7 @@ import { AGENT_CHECK_BIND, DEMO_HOSTS, runAgent, runUp } from './commands.js';
 import { Flag, type UnknownVariable } from './flag.js';
 import {
   algorithmFlag,
+  fleetKeyFlag,
   helpEnd,
   hostFlag,
   logLevelFlag,
@@ -42,6 +43,7 @@ export function addUp(program: Command): Command {
     .addOption(namespaceFlag())
     .addOption(algorithmFlag())
     .addOption(hostFlag())
+    .addOption(fleetKeyFlag("the fleet's key: all parts sign with it, or with what is derived from it (meercat fleet-key)"))
     .addOption(logLevelFlag('warn'))
     .addHelpText(
       'after',
@@ -76,6 +78,12 @@ export function addAgent(program: Command, unknown: () => readonly UnknownVariab
         parse: (text) => parseOrigin('--url', text),
         isNeeded: true,
       }),
+    )
+    .addOption(
+      new Flag(
+        '--agent-key <file>',
+        "the agent's key, in a fleet that signs its messages; read again when it changes (meercat fleet-key agent)",
+      ),
     )
     .addOption(new Flag('--name <name>', "the host's name in the fleet (default: from the URL)"))
     .addOption(

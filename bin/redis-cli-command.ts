@@ -8,7 +8,7 @@ import { describeAddress, parseRedisAddress } from '../lib/redis/address.js';
 import { helpEnd, REDIS_VARIABLES } from './shared-flags.js';
 
 /** The commands that look for a fleet on this machine. */
-const FOR_PEOPLE: ReadonlySet<string> = new Set(['status', 'drain', 'undrain', 'eject', 'why', 'restart', 'redis-cli']);
+const FOR_PEOPLE: ReadonlySet<string> = new Set(['status', 'drain', 'undrain', 'algorithm', 'eject', 'why', 'restart', 'redis-cli']);
 
 /** What help says of `--redis` when it is not given: of `redis-cli`, and of the other commands for people. */
 export const RUNNING_FLEET = 'that of `meercat up` on this machine';

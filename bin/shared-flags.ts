@@ -17,6 +17,9 @@ export const redisFlag = (shown: string = DEFAULTS.redis[0]): Flag =>
 /** Which fleet of a Redis. */
 export const namespaceFlag = (): Flag =>
   new Flag('--namespace <name>', "first part of every key and channel; '{meercat}' on Redis Cluster").default(DEFAULTS.namespace);
+/** The file with the fleet's key, or with an operator's. */
+export const fleetKeyFlag = (help = "the fleet's key or an operator's, in a fleet that signs its messages (meercat fleet-key)"): Flag =>
+  new Flag('--fleet-key <file>', help);
 /** How hosts are picked. */
 export const algorithmFlag = (): Flag =>
   new Flag('--algorithm <name>', `how hosts are picked: ${ALGORITHMS.join(', ')}`, { parse: parseAlgorithm }).default(DEFAULTS.algorithm);

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the passwords of a new fleet and writes them where deploy/compose or deploy/kubernetes looks for them:
+# Makes the passwords and the keys of a new fleet and writes them where deploy/compose or deploy/kubernetes looks for
+# them:
 #   sh make-secrets.sh compose FOLDER
 #   sh make-secrets.sh kubernetes FOLDER [NAMESPACE]
-# Each role has a password of its own (redis/meercat.acl says what it may do); Redis gets their SHA-256 only.
+# Each role has a password of its own (redis/meercat.acl says what it may do); Redis gets their SHA-256 only. What is
+# said in Redis is signed (docs/fleet-key.md): balancers have the fleet key, agents and operators keys derived from it.
 # Never overwrites: a folder that holds one of these files already is left as it is, and so is one that others may
 # read. Needs openssl.
 set -euC
@@ -37,7 +39,8 @@ case $folder in -*) folder=./$folder ;; esac
 users=$(dirname "$0")/redis/meercat.acl
 [ -r "$users" ] || fail "$users is missing: run it from a whole deploy/ folder"
 command -v openssl >/dev/null || fail "openssl is missing"
-for file in redis.acl redis.env balancer.env agent.env operator.env reader.env admin-password; do
+for file in redis.acl redis.env balancer.env agent.env operator.env reader.env admin-password fleet.key operator.key agent.key agent-host1.key \
+  agent-host2.key agent-host3.key; do
   if [ -e "$folder/$file" ] || [ -L "$folder/$file" ]; then
     fail "$folder has secrets already ($file); remove it to make new ones"
   fi
@@ -59,6 +62,38 @@ acl=$(sed \
   -e "s/READER_SHA256/$(hash_of "$reader")/" -e "s/REPLICA_SHA256/$(hash_of "$replica")/" \
   -e "s/SENTINEL_SHA256/$(hash_of "$sentinel")/" "$users")
 case $acl in *_SHA256*) fail "$users has a user that this script does not know" ;; esac
+
+# HMAC-SHA256 as hex (RFC 2104): KEY as hex, at most 64 bytes, and a message as printf's %b takes it. By hand, since
+# openssl takes keys as arguments, which every user of the machine can read.
+hmac() {
+  key=$1 inner='' outer='' length=0
+  while [ $length -lt 64 ]; do
+    byte=${key%"${key#??}"} key=${key#??}
+    v=$((0x${byte:-00} ^ 0x36)) w=$((0x${byte:-00} ^ 0x5c))
+    inner="$inner\\0$((v / 64))$((v / 8 % 8))$((v % 8))" outer="$outer\\0$((w / 64))$((w / 8 % 8))$((w % 8))"
+    length=$((length + 1))
+  done
+  {
+    printf %b "$outer"
+    printf %b "$inner$2" | openssl dgst -sha256 -binary
+  } | openssl dgst -sha256 -r | cut -d ' ' -f 1
+}
+# Bytes in hex as printf's %b takes them.
+escaped() {
+  hex=$1
+  while [ -n "$hex" ]; do
+    v=$((0x${hex%"${hex#??}"}))
+    hex=${hex#??}
+    printf %s "\\0$((v / 64))$((v / 8 % 8))$((v % 8))"
+  done
+}
+fleet_key=$(openssl rand -hex 32)
+# HKDF-SHA256 (RFC 5869) with the salt `meercat`, of one block, as lib/redis/fleet-key.ts derives.
+extracted=$(hmac 6d656572636174 "$(escaped "$fleet_key")")
+derived() { hmac "$extracted" "$1\\0001"; }
+id=$(derived id | cut -c 1-8)
+# HOSTS FILE: the key of the agents of these hosts.
+write_agent_key() { echo "agent:$1:$id:$(derived "agent $1")" >"$folder/$2"; }
 
 # A role's variables, for `env_file` and secretGenerator: ROLE PASSWORD.
 write_role() {
@@ -92,4 +127,14 @@ echo "$admin" >"$folder/admin-password"
 printf '%s\n' "$acl" >"$folder/redis.acl"
 # Compose mounts the file as it is, and Redis does not run as you; only hashes stand in it, in a folder that is yours alone.
 chmod 644 "$folder/redis.acl"
+echo "$fleet_key" >"$folder/fleet.key"
+echo "operator:$id:$(derived operator)" >"$folder/operator.key"
+if [ "$kind" = compose ]; then
+  for host in host1 host2 host3; do write_agent_key "$host" "agent-$host.key"; done
+  # The user of the containers reads them as they are.
+  chmod 644 "$folder"/*.key
+else
+  # For the pods of example/: README.md says how to make one for those of yours.
+  write_agent_key 'example-*' agent.key
+fi
 echo "made $folder"

@@ -17,10 +17,12 @@ export interface BalancerThreadsOptions {
   readonly keep: KeepThread;
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;
+  /** The text of the file with the fleet key, at each start of a thread. */
+  readonly fleetKey: () => string;
   /** Queue of messages for the fleet thread; connected here. */
   readonly toFleet: Outbox<ToFleet>;
   /** Returns the initial state for a fleet thread; called at each start. */
-  readonly present: () => Omit<FleetThreadData, 'table' | 'config' | 'hostsPort'>;
+  readonly present: () => Omit<FleetThreadData, 'table' | 'config' | 'fleetKey' | 'hostsPort'>;
   readonly onFleetMessage: (message: FromFleet) => void;
   /** Called when the fleet thread has died, before it is restarted. */
   readonly onFleetDeath: () => void;
@@ -30,12 +32,13 @@ export interface BalancerThreadsOptions {
   readonly shutdown: Shutdown;
 }
 
-/** Starts both threads. */
+/** Starts both threads; the function it returns gives them another fleet key. */
 export function startThreads({
   entries,
   keep,
   table,
   config,
+  fleetKey,
   toFleet,
   present,
   onFleetMessage,
@@ -43,14 +46,14 @@ export function startThreads({
   count,
   log,
   shutdown,
-}: BalancerThreadsOptions): void {
+}: BalancerThreadsOptions): (text: string) => void {
   const ports = new MessageChannel();
   const hosts = keep<ToHosts, FromHosts>({
     entry: entries.hosts,
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) toFleet.post({ type: 'hosts-port', port: port1 }, [port1]);
-      const data: HostsThreadData = { table, config, fleetPort: port2 };
+      const data: HostsThreadData = { table, config, fleetKey: fleetKey(), fleetPort: port2 };
       return { data, transfer: [port2] };
     },
     onMessage: (message) => {
@@ -69,7 +72,7 @@ export function startThreads({
     start(isAgain) {
       const { port1, port2 } = isAgain ? new MessageChannel() : ports;
       if (isAgain) hosts.post({ type: 'fleet-port', port: port2 }, [port2]);
-      const data: FleetThreadData = { ...present(), table, config, hostsPort: port1 };
+      const data: FleetThreadData = { ...present(), table, config, fleetKey: fleetKey(), hostsPort: port1 };
       return { data, transfer: [port1] };
     },
     onMessage: onFleetMessage,
@@ -82,4 +85,8 @@ export function startThreads({
   });
   toFleet.connect(fleet);
   shutdown.add(() => fleet.stop());
+  return (text) => {
+    hosts.post({ type: 'fleet-key', text });
+    fleet.post({ type: 'fleet-key', text });
+  };
 }

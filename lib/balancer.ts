@@ -6,6 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
+import { openKeyFile } from './config/key-file.js';
 import { healthPages, type HealthFacts } from './console/health.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
@@ -57,6 +58,8 @@ export interface Balancer {
   readonly role: Role;
   /** Reloads the certificates; open connections keep theirs. Throws MEERCAT_BAD_CONFIG and keeps the old ones if the new ones are invalid. */
   reloadTls(): void;
+  /** Reads the file with the fleet key again, which also happens by itself when it changes. Throws MEERCAT_BAD_CONFIG and keeps the old keys if the new ones are invalid. */
+  reloadFleetKey(): void;
   /** Reopens the access log after rotation. */
   reopenLogs(): void;
   /** Reports not ready and releases the lease; after the drain delay, stops accepting, finishes requests in flight and leaves the fleet. */
@@ -82,6 +85,7 @@ export async function startBalancer(
 ): Promise<MeasurableBalancer> {
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
+  const fleetKey = openKeyFile({ flag: '--fleet-key', file: config.fleetKeyFile, kinds: ['fleet'] }, log);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -89,6 +93,7 @@ export async function startBalancer(
   // Routing needs no cryptographic randomness, but no two balancers may share a sequence.
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
+  shutdown.add(() => fleetKey.close());
   const state: FleetState = { role: 'slave', settings: {} };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
@@ -214,11 +219,12 @@ export async function startBalancer(
     tls: hostTls,
   };
 
-  startThreads({
+  const giveFleetKey = startThreads({
     entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
     keep,
     table,
     config: threadConfig,
+    fleetKey: () => fleetKey.text,
     toFleet,
     count,
     log,
@@ -246,6 +252,7 @@ export async function startBalancer(
       gate.onThreadDeath();
     },
   });
+  fleetKey.watch(giveFleetKey);
   const turnTimer = setInterval(() => {
     const changes = classes.turn(clock());
     for (const { id } of changes) pool.turns.forgetClass(id);
@@ -294,6 +301,7 @@ export async function startBalancer(
       tls.reload();
       log('info', 'the certificates were reloaded', {});
     },
+    reloadFleetKey: () => fleetKey.reload(),
     reopenLogs: () => accessLog?.reopen(),
     stop: () => shutdown.run(),
   };

@@ -45,6 +45,7 @@ export async function startFromOptions(options: BalancerOptions = {}, log?: Log)
       return balancer.role;
     },
     reloadTls: () => inFields(FIELDS, () => balancer.reloadTls()),
+    reloadFleetKey: () => inFields(FIELDS, () => balancer.reloadFleetKey()),
     reopenLogs: () => balancer.reopenLogs(),
     stop: () => balancer.stop(),
   };

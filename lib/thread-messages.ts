@@ -22,6 +22,8 @@ export type ToFleet =
   | { readonly type: 'hosts-known' }
   /** This removed slot is no longer in use. */
   | { readonly type: 'slot-released'; readonly slot: number }
+  /** The text of the file with the fleet key was replaced. */
+  | FleetKeyMessage
   /** The port to the hosts thread; sent again after that thread restarts. */
   | { readonly type: 'hosts-port'; readonly port: MessagePort }
   /** This balancer is about to stop: give up mastership, and continue everything else until `stop`. */
@@ -53,7 +55,13 @@ export type FromFleet =
   | { readonly type: 'stopped' };
 
 /** From the main thread to the hosts thread. */
-export type ToHosts = { readonly type: 'fleet-port'; readonly port: MessagePort } | { readonly type: 'stop' };
+export type ToHosts = { readonly type: 'fleet-port'; readonly port: MessagePort } | FleetKeyMessage | { readonly type: 'stop' };
+
+/** The text of the file with the fleet key; empty for none. */
+export interface FleetKeyMessage {
+  readonly type: 'fleet-key';
+  readonly text: string;
+}
 
 /** From the hosts thread to the main thread. */
 export type FromHosts = LogMessage | { readonly type: 'stopped' };
@@ -76,7 +84,9 @@ export type HostsToFleet =
   /** Redis rejected a write because of this newer term. */
   | { readonly type: 'fenced'; readonly term: number }
   /** The table of this term could not be published for a whole lease TTL. */
-  | { readonly type: 'unwritten'; readonly term: number; readonly reason: string };
+  | { readonly type: 'unwritten'; readonly term: number; readonly reason: string }
+  /** No other balancer's load message of this term could be checked, and some were refused for their key. */
+  | { readonly type: 'unheard'; readonly term: number };
 
 /** A log line of a worker thread, for the main thread to write. */
 export interface LogMessage {
@@ -114,6 +124,8 @@ export interface FleetThreadData {
   readonly leaving: readonly number[];
   /** The request classes that have an id. */
   readonly classes: readonly (readonly [id: number, name: string])[];
+  /** The text of the file with the fleet key; empty for none. */
+  readonly fleetKey: string;
   /** The settings as an earlier fleet thread last read them. */
   readonly settings: Readonly<Record<string, string>>;
   readonly hostsPort: MessagePort;
@@ -125,5 +137,7 @@ export interface FleetThreadData {
 export interface HostsThreadData {
   readonly table: SharedArrayBuffer;
   readonly config: ThreadConfig;
+  /** The text of the file with the fleet key; empty for none. */
+  readonly fleetKey: string;
   readonly fleetPort: MessagePort;
 }

@@ -59,11 +59,25 @@ test('help of every command tells each flag, what it means and its default', asy
   const general = ['--help'];
   const shared = ['--redis', '--namespace'];
   const flagsOf: Readonly<Record<string, readonly string[]>> = {
-    up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--log-level'],
+    up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--fleet-key', '--log-level'],
     balancer: BALANCER_FLAGS.flatMap(([, flags]) => flags.map((flag) => flag.flags.split(' ', 1)[0] as string)),
-    agent: [...shared, '--url', '--name', '--interval', '--probe', '--cores', '--listen-agent-check', '--agent-check-bind', '--log-level'],
-    status: [...shared, '--watch', '--json', '--costs'],
-    restart: [...shared, '--json'],
+    agent: [
+      ...shared,
+      '--url',
+      '--agent-key',
+      '--name',
+      '--interval',
+      '--probe',
+      '--cores',
+      '--listen-agent-check',
+      '--agent-check-bind',
+      '--log-level',
+    ],
+    status: [...shared, '--fleet-key', '--watch', '--json', '--costs'],
+    restart: [...shared, '--fleet-key', '--json'],
+    why: [...shared, '--fleet-key', '--balancer', '--json'],
+    algorithm: [...shared, '--fleet-key', '--json'],
+    'fleet-key': ['--fleet-key', '--host'],
     simulate: [
       '--balancers',
       '--load',
@@ -77,9 +91,9 @@ test('help of every command tells each flag, what it means and its default', asy
       '--html',
       '--print',
     ],
-    drain: [...shared, '--json'],
-    undrain: [...shared, '--json'],
-    eject: [...shared, '--json'],
+    drain: [...shared, '--fleet-key', '--json'],
+    undrain: [...shared, '--fleet-key', '--json'],
+    eject: [...shared, '--fleet-key', '--json'],
   };
   for (const [command, flags] of Object.entries(flagsOf)) {
     const { code, stdout, stderr } = await refusedHere([command, '--help']);
@@ -97,7 +111,7 @@ test('help of every command tells each flag, what it means and its default', asy
 test('the help itself lists the commands with examples, and keeps the inner ones to itself', async () => {
   const { code, stdout } = await meercat(['--help']);
   assert.is(code, 0);
-  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'simulate', 'drain', 'undrain', 'eject'])
+  for (const command of ['up', 'balancer', 'agent', 'status', 'restart', 'simulate', 'drain', 'undrain', 'eject', 'algorithm', 'fleet-key'])
     assert.match(stdout, new RegExp(`^  ${command} .*\\w`, 'm'));
   for (const example of ['meercat up', 'meercat balancer --redis', 'meercat agent --redis', 'meercat status --watch'])
     assert.ok(stdout.includes(`  ${example}`), example);

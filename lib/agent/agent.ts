@@ -2,13 +2,16 @@
 // report that can't be sent now is worth nothing later.
 
 import { randomUUID } from 'node:crypto';
+import { type KeyFile, openKeyFile } from '../config/key-file.js';
+import { MeercatError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { messageOf } from '../errors.js';
 import type { Report } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { isDenial, openCommands, reasonOf } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
+import { isInScope, KeyRing } from '../redis/fleet-key.js';
 import { encodeReport } from '../redis/report-message.js';
+import { MessageSigner } from '../redis/sign.js';
 import { GONE_LINE, LEAVE_LINE, serveLine } from './agent-check.js';
 import { type AgentCheckServer, openAgentCheckServer } from './agent-check-server.js';
 import { openProbe } from './probe.js';
@@ -37,6 +40,8 @@ export interface AgentConfig {
   readonly name: string;
   /** The host's origin, as reached by the balancers. */
   readonly url: string;
+  /** The file with the agent's key; empty or missing: reports are not signed. */
+  readonly agentKeyFile?: string | undefined;
   readonly intervalMs: number;
   /** What to probe; see `openProbe`. */
   readonly probe: string;
@@ -52,6 +57,8 @@ export interface AgentConfig {
 export interface Agent {
   /** Where HAProxy's agent checks are answered; null when nowhere. */
   readonly agentCheckPort: number | null;
+  /** Reads the file with the agent's key again, which also happens by itself when it changes. Throws MEERCAT_BAD_CONFIG and keeps the old key if the new one is invalid. */
+  reloadKey(): void;
   /** Sends a goodbye, so that the host gets no further requests, and stops. */
   stop(): Promise<void>;
 }
@@ -61,7 +68,15 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   const { name, url, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
   const keys = buildKeys(options.namespace);
-  const probe = await openProbe(options.probe, { timeoutMs: Math.max(intervalMs, 1000), coresLimit: options.coresLimit });
+  const ring = new KeyRing();
+  const keyFile = openAgentKey(options, ring, log);
+  const signer = new MessageSigner(ring, name);
+  const probe = await openProbe(options.probe, { timeoutMs: Math.max(intervalMs, 1000), coresLimit: options.coresLimit }).catch(
+    (error: unknown) => {
+      keyFile.close();
+      throw error;
+    },
+  );
   let timer: NodeJS.Timeout | undefined;
   let isProbing = false;
   let isProbeFailing = false;
@@ -91,6 +106,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     const { port, bind } = options.agentCheck;
     const opened = await openAgentCheckServer(port, bind, checkLine).catch((error: unknown) => {
       probe.close();
+      keyFile.close();
       throw error;
     });
     log('info', "HAProxy's agent checks are answered", { address: `${bind}:${opened.port}` });
@@ -144,7 +160,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   }
 
   function publish(message: Report): void {
-    client.publish(keys.reports, encodeReport(message)).then(
+    client.publish(keys.reports, signer.sign(keys.reports, encodeReport(message), 'agent')).then(
       () => (deniedReason = undefined),
       (error: unknown) => {
         const reason = reasonOf(error);
@@ -177,13 +193,35 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   log('info', 'agent reports', { host: name, url, probe: probe.kind, interval_ms: intervalMs });
   return {
     agentCheckPort: check?.port ?? null,
+    reloadKey: () => keyFile.reload(),
     async stop() {
       isStopping = true;
       clearTimeout(timer);
       await Promise.all([sayGoodbye(), check?.untilHeard()]);
       check?.close();
       probe.close();
+      keyFile.close();
       client.disconnect();
     },
   };
+}
+
+/** Opens the file with the agent's key and fills the ring with it. Throws MEERCAT_BAD_CONFIG, also for a key of another host. */
+function openAgentKey({ agentKeyFile: file = '', name }: AgentConfig, ring: KeyRing, log: Log): KeyFile {
+  const flag = '--agent-key';
+  const use = (text: string): void => {
+    ring.replace(`${flag} ${file}`, text, ['agent']);
+    if (ring.isKeyed && !isInScope(name, ring.scope))
+      log('error', 'the agent’s key is for another host: its reports do not count', { host: name, key_for: ring.scope });
+  };
+  const keyFile = openKeyFile({ flag, file, kinds: ['agent'] }, log);
+  ring.replace(`${flag} ${file}`, keyFile.text, ['agent']);
+  if (!ring.isKeyed || isInScope(name, ring.scope)) {
+    keyFile.watch(use);
+    return keyFile;
+  }
+  throw new MeercatError(
+    'MEERCAT_BAD_CONFIG',
+    `${flag} ${file}: the key is for the host ${ring.scope}, and this agent reports ${name} (--name): meercat fleet-key agent --host ${name} prints its key`,
+  );
 }

@@ -59,6 +59,8 @@ export interface BalancerConfig extends TrafficConfig {
   readonly consoleToken: string;
   /** A file with the token; empty for none. */
   readonly consoleTokenFile: string;
+  /** A file with the fleet key, which signs what balancers say to one another; empty: nothing is signed or checked. */
+  readonly fleetKeyFile: string;
   /** This balancer's name; must differ within the fleet. Empty: the machine's name and the port. */
   readonly name: string;
   readonly algorithm: Algorithm;
@@ -77,6 +79,7 @@ export interface BalancerConfig extends TrafficConfig {
 export const DEFAULTS = freezeDeep({
   redis: ['redis://127.0.0.1:6379'],
   namespace: 'meercat',
+  fleetKeyFile: '',
   port: 8080,
   bind: '0.0.0.0',
   processes: 1,

@@ -134,6 +134,7 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   ...NUMBER_FIELDS,
   redis: { ...list('--redis', 'a list of addresses, such as ["redis://10.0.0.1:6379"]', isText), isSecret: true },
   namespace: text('--namespace', NAMESPACE_RULE),
+  fleetKeyFile: text('--fleet-key', 'the name of a file, empty for none'),
   bind: text('--bind', 'an address to listen on, such as 0.0.0.0', (value) => value !== ''),
   isPortShared: yesOrNo(''),
   consolePort: {

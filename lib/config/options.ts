@@ -25,6 +25,8 @@ export interface AgentOptions extends FleetOptions {
   readonly url: string;
   /** The host's name in the fleet; missing: the name and port of its URL. */
   readonly name?: string | undefined;
+  /** A file with the agent's key, which signs its reports; missing or empty: they are not signed. */
+  readonly agentKeyFile?: string | undefined;
   /** How often it reports, in milliseconds, from 100 to 60000; 1000 when it is missing. */
   readonly intervalMs?: number | undefined;
   /** `auto` (the default), `machine`, `cgroup`, `pid:N`, `agent-check://host:port`, or the URL of a page with ORCA's names. */
@@ -66,6 +68,7 @@ export const AGENT_FIELDS: FieldTable = {
   ...FLEET_FIELDS,
   url: text('--url', 'http://host:port or https://host:port', (value) => originOf(value) !== null),
   name: text('--name', NAME_RULE, isName),
+  agentKeyFile: text('--agent-key', 'the name of a file, empty for none', () => true),
   intervalMs: {
     flag: '--interval',
     allowed: `milliseconds, a whole number from ${INTERVAL_MS.min} to ${INTERVAL_MS.max}`,
@@ -103,7 +106,7 @@ export function completeBalancer(options: BalancerOptions): BalancerConfig {
 
 /** The complete settings of an agent. Throws MEERCAT_BAD_CONFIG. */
 export function completeAgent(options: AgentOptions): CompleteAgentOptions {
-  const defaults = { ...FLEET_DEFAULTS, intervalMs: 1000, probe: 'auto', onGone: () => undefined };
+  const defaults = { ...FLEET_DEFAULTS, agentKeyFile: '', intervalMs: 1000, probe: 'auto', onGone: () => undefined };
   const url = (options as Partial<AgentOptions> | null | undefined)?.url;
   const name = originOf(url) === null ? {} : { name: defaultHostName(url as string) };
   const settings = complete(options, { ...defaults, ...name }, AGENT_FIELDS) as unknown as CompleteAgentOptions;

@@ -2,14 +2,16 @@
 // and an event has every balancer read it at once.
 
 import { MeercatError } from '../errors.js';
-import type { OperatorState } from '../model.js';
+import type { Algorithm, OperatorState } from '../model.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import type { EventKind } from '../redis/event-message.js';
 import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import { readHostNames } from '../redis/host-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
-import { readWord, writeOperatorState } from '../redis/settings.js';
+import { readAlgorithm, readWord, writeAlgorithm, writeOperatorState } from '../redis/settings.js';
+import type { MessageSigner } from '../redis/sign.js';
 import { checkFleetLives } from './no-fleet.js';
+import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 
 /** What an operator does to a host. */
@@ -21,6 +23,8 @@ export interface OperatorOptions {
   readonly host: string;
   readonly redis: string;
   readonly namespace: string;
+  /** The file with the fleet's or the operator's key; empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly isJson: boolean;
 }
 
@@ -46,9 +50,12 @@ const NAMES_SHOWN = 8;
  * the fleet does not know the host, MEERCAT_NO_FLEET when there is no fleet, and with MEERCAT_NO_REDIS.
  */
 export async function operate(options: OperatorOptions, out: { write(text: string): unknown }): Promise<void> {
+  const ring = readOperatorKeys(options.fleetKeyFile);
   const client = await connectForPerson(options.redis);
   try {
-    const done = await write(client, buildKeys(options.namespace), options).catch((error: unknown) => {
+    const keys = buildKeys(options.namespace);
+    const signer = await signerOf(client, keys, ring);
+    const done = await write(client, keys, options, signer).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
@@ -58,13 +65,18 @@ export async function operate(options: OperatorOptions, out: { write(text: strin
   }
 }
 
-async function write(client: Commands, keys: Keys, { action, host }: OperatorOptions): Promise<Operated> {
+async function write(
+  client: Commands,
+  keys: Keys,
+  { action, host }: OperatorOptions,
+  signer: MessageSigner | undefined,
+): Promise<Operated> {
   const operator = WORD[action];
   const before = await readWord(client, keys, host);
   // What is set can be taken back, also of a host that is gone.
   if (operator !== null || before === null) await checkKnown(client, keys, host);
-  await writeOperatorState(client, keys, host, operator);
-  await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by meercat ${action}` });
+  await writeOperatorState(client, keys, host, operator, signer);
+  await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by meercat ${action}` }, signer);
   return { host, operator, before, balancers: await countBalancers(client, keys) };
 }
 
@@ -99,4 +111,35 @@ function phrase(host: string, operator: OperatorState | null, before: string | n
       ? 'it gets no new requests, and finishes what it has'
       : 'it gets no new requests, and what it has in flight is ended';
   return `${host} is ${operator}${again}: ${rest}`;
+}
+
+/** Options of `meercat algorithm`. */
+export interface AlgorithmOptions {
+  /** Null: each balancer's own. */
+  readonly algorithm: Algorithm | null;
+  readonly redis: string;
+  readonly namespace: string;
+  readonly fleetKeyFile?: string | undefined;
+  readonly isJson: boolean;
+}
+
+/** Sets the algorithm of the whole fleet and prints what was done. Rejects with MEERCAT_NO_REDIS, MEERCAT_NO_FLEET and MEERCAT_KEY_NEEDED. */
+export async function setAlgorithm(options: AlgorithmOptions, out: { write(text: string): unknown }): Promise<void> {
+  const { algorithm, redis, namespace, fleetKeyFile, isJson } = options;
+  const ring = readOperatorKeys(fleetKeyFile);
+  const client = await connectForPerson(redis);
+  try {
+    const keys = buildKeys(namespace);
+    await checkFleetLives(client, keys);
+    const signer = await signerOf(client, keys, ring);
+    const before = await readAlgorithm(client, keys);
+    await writeAlgorithm(client, keys, algorithm, signer);
+    const what = algorithm === null ? 'each balancer goes by its own flag' : `the algorithm of the whole fleet is ${algorithm}`;
+    out.write(isJson ? `${JSON.stringify({ algorithm, before })}\n` : `${what}, within a second\n`);
+  } catch (error) {
+    if (error instanceof MeercatError) throw error;
+    throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    client.disconnect();
+  }
 }

@@ -4,11 +4,15 @@
 import { MeercatError } from '../errors.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, openSubscription, reasonOf } from '../redis/connect.js';
-import { decodeEvent, type FleetEvent, WHOLE_FLEET } from '../redis/event-message.js';
+import { type FleetEvent, WHOLE_FLEET } from '../redis/event-message.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
+import { MessageGate } from '../redis/message-gate.js';
+import type { MessageSigner } from '../redis/sign.js';
+import { openEvent } from '../redis/signed-messages.js';
 import { checkFleetLives } from './no-fleet.js';
+import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 
 /** So long `meercat up` may take to react. */
@@ -34,20 +38,37 @@ type Step = Pick<FleetEvent, 'kind' | 'name' | 'detail'>;
 export interface RestartOptions {
   readonly redis: string;
   readonly namespace: string;
+  /** The file with the fleet's or the operator's key; empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly isJson: boolean;
 }
 
+/** What signs the request, and checks what `meercat up` says. */
+interface Voice {
+  readonly signer: MessageSigner | undefined;
+  readonly gate: MessageGate;
+}
+
 /** Restarts and prints how far it is, or with `isJson` one line at the end. Rejects with MEERCAT_RESTART_FAILED unless all were restarted, and with MEERCAT_NO_FLEET where there is none. */
-export async function restartFleet({ redis, namespace, isJson }: RestartOptions, out: NodeJS.WritableStream): Promise<void> {
+export async function restartFleet({ redis, namespace, fleetKeyFile, isJson }: RestartOptions, out: NodeJS.WritableStream): Promise<void> {
   const keys = buildKeys(namespace);
+  const ring = readOperatorKeys(fleetKeyFile);
   const client = await connectForPerson(redis);
   const startMs = performance.now();
   const say = (line: string): void => void (isJson || out.write(`${line}\n`));
   try {
     const before = await readSince(client, keys);
+    const voice: Voice = {
+      signer: await signerOf(client, keys, ring),
+      gate: new MessageGate(
+        ring,
+        () => undefined,
+        () => undefined,
+      ),
+    };
     const restarted: { name: string; since: string }[] = [];
     const began = new Set<string>();
-    for await (const { kind, name, detail = '' } of stepsOf(redis, client, keys, before)) {
+    for await (const { kind, name, detail = '' } of stepsOf(redis, client, keys, before, voice)) {
       if (name === WHOLE_FLEET) say(kind === 'restart-ended' ? `restarted ${detail}` : `meercat up: ${detail}`);
       else if (kind === 'restart-began') began.add(name);
       else if (kind === 'restart-ended') {
@@ -68,7 +89,13 @@ export async function restartFleet({ redis, namespace, isJson }: RestartOptions,
  * Asks for the restart and yields its steps to the last one. A step whose event was lost is read from Redis. Rejects when
  * the restart fails, or when nothing happens for too long.
  */
-async function* stepsOf(redis: string, client: Commands, keys: Keys, before: ReadonlyMap<string, string>): AsyncGenerator<Step> {
+async function* stepsOf(
+  redis: string,
+  client: Commands,
+  keys: Keys,
+  before: ReadonlyMap<string, string>,
+  { signer, gate }: Voice,
+): AsyncGenerator<Step> {
   const waiting: Step[] = [];
   let wake: () => void = () => undefined;
   let hasAsked = false;
@@ -77,7 +104,7 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
     parseRedisAddress(redis),
     [keys.events],
     (_channel, text) => {
-      const event = decodeEvent(text);
+      const event = openEvent(gate, keys.events, text);
       if (!event.ok || !/^restart-(began|ended|failed)$/.test(event.value.kind)) return;
       waiting.push(event.value);
       wake();
@@ -87,7 +114,7 @@ async function* stepsOf(redis: string, client: Commands, keys: Keys, before: Rea
         // After a reconnect too it is subscribed again; to ask again could begin a second restart.
         if (hasAsked) return;
         hasAsked = true;
-        publishEvent(client, keys, { kind: 'restart-requested', name: WHOLE_FLEET }).catch((error: unknown) => {
+        publishEvent(client, keys, { kind: 'restart-requested', name: WHOLE_FLEET }, signer).catch((error: unknown) => {
           failure = error;
           wake();
         });

@@ -8,6 +8,7 @@ import { readCosts } from '../redis/cost-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
 import { renderCosts } from './costs.js';
+import { readOperatorKeys } from './operator-key.js';
 import { checkFleetLives, isEmptyFleet, noFleet } from './no-fleet.js';
 import { renderFleet } from './render.js';
 import { openScreen } from './screen.js';
@@ -19,6 +20,8 @@ const WATCH_EVERY_MS = 500;
 export interface StatusOptions {
   readonly redis: string;
   readonly namespace: string;
+  /** The file with the fleet's or the operator's key: settings are checked. Empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly isWatching: boolean;
   readonly isJson: boolean;
   /** What requests cost, in place of the fleet. */
@@ -51,6 +54,7 @@ function asError(thrown: unknown): MeercatError {
  * MEERCAT_NO_FLEET when there is none, and with MEERCAT_NO_REDIS; while watching these are printed, as a fleet may come.
  */
 export async function printStatus(options: StatusOptions, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  const ring = readOperatorKeys(options.fleetKeyFile);
   const client = await connectForPerson(options.redis);
   const keys = buildKeys(options.namespace);
   const json = (value: unknown): string => JSON.stringify(value, null, options.isWatching ? 0 : 2);
@@ -60,7 +64,7 @@ export async function printStatus(options: StatusOptions, out: NodeJS.WriteStrea
       if (costs.length === 0) await checkFleetLives(client, keys);
       return options.isJson ? json({ namespace: options.namespace, costs }) : renderCosts(costs);
     }
-    const view = await readFleet(client, keys);
+    const view = await readFleet(client, keys, ring);
     if (isEmptyFleet(view)) throw noFleet(view);
     return options.isJson ? json(view) : renderFleet(view);
   };

@@ -6,10 +6,12 @@ import { MeercatError } from '../errors.js';
 import type { Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
+import type { KeyRing } from '../redis/fleet-key.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
 import { decodeAnswer, isAskedMethod, isAskedTarget, isRequestId, MAX_ASKED_TARGET } from '../redis/why-message.js';
 import { readAsked, takeAnswer } from '../redis/why-store.js';
+import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 import { pickReason, renderWhy } from './why-words.js';
 
@@ -27,6 +29,8 @@ export interface WhyOptions {
   readonly balancer: string | undefined;
   readonly redis: string;
   readonly namespace: string;
+  /** The file with the fleet's or the operator's key; empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly isJson: boolean;
 }
 
@@ -57,10 +61,11 @@ export function readQuestion(what: string, path: string | undefined, balancer: s
  */
 export async function askWhy(options: WhyOptions, out: { write(text: string): unknown }): Promise<void> {
   const { question, isJson } = options;
+  const ring = readOperatorKeys(options.fleetKeyFile);
   const client = await connectForPerson(options.redis);
   try {
     const keys = buildKeys(options.namespace);
-    const { balancer, answer } = await ask(client, keys, options).catch((error: unknown) => {
+    const { balancer, answer } = await ask(client, keys, options, ring).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
@@ -77,10 +82,12 @@ async function ask(
   client: Commands,
   keys: Keys,
   { question, balancer: wanted }: WhyOptions,
+  ring: KeyRing,
 ): Promise<{ balancer: string; answer: WhyAnswer }> {
   const balancer = await whoAnswers(client, keys, question, wanted);
+  const signer = await signerOf(client, keys, ring);
   const token = randomBytes(12).toString('hex');
-  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } });
+  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } }, signer);
   const deadlineMs = performance.now() + ANSWER_TIMEOUT_MS;
   while (performance.now() < deadlineMs) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other

@@ -4,8 +4,10 @@
 import type { Log } from '../log.js';
 import type { RedisAddress } from '../redis/address.js';
 import { logDenial, openSubscription, type Subscription } from '../redis/connect.js';
-import { decodeEvent, type FleetEvent } from '../redis/event-message.js';
+import type { FleetEvent } from '../redis/event-message.js';
 import type { Keys } from '../redis/keys.js';
+import type { MessageGate } from '../redis/message-gate.js';
+import { openEvent } from '../redis/signed-messages.js';
 import type { Count } from '../table/counters.js';
 
 /** The handler of each kind of event. */
@@ -18,14 +20,21 @@ export interface FleetEventHandlers {
 }
 
 /** Listens until the subscription is closed; counts malformed events. */
-export function openFleetEvents(address: RedisAddress, keys: Keys, count: Count, log: Log, handlers: FleetEventHandlers): Subscription {
+export function openFleetEvents(
+  address: RedisAddress,
+  keys: Keys,
+  gate: MessageGate,
+  count: Count,
+  log: Log,
+  handlers: FleetEventHandlers,
+): Subscription {
   return openSubscription(
     address,
     [keys.events],
     (_channel, text) => {
-      const decoded = decodeEvent(text);
+      const decoded = openEvent(gate, keys.events, text);
       if (!decoded.ok) {
-        count('events_dropped');
+        if (!decoded.isCounted) count('events_dropped');
         return;
       }
       const { kind, term, mastership } = decoded.value;

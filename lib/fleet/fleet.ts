@@ -8,9 +8,13 @@ import type { InbandReport } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { openCommands, reasonOf } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
+import { KeyRing } from '../redis/fleet-key.js';
 import { createLeaseStore } from '../redis/lease-store.js';
+import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { encodeReport } from '../redis/report-message.js';
+import { putBackSettings } from '../redis/settings.js';
+import { MessageSigner } from '../redis/sign.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
 import { setHighestTerm } from '../table/fleet-cells.js';
@@ -18,6 +22,7 @@ import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FleetToHosts, FromFleet, HostsToFleet, ToFleet } from '../thread-messages.js';
 import { openFleetEvents } from './fleet-events.js';
 import { InbandReports } from './inband-reports.js';
+import { KeyWatch } from './key-watch.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
 import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
@@ -55,6 +60,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const log: Log = (...line) => post({ type: 'log', line });
   const addresses = config.redis.map(parseRedisAddress);
   const [dataAddress] = addresses as [(typeof addresses)[0]];
+  const ring = new KeyRing('--fleet-key', data.fleetKey);
+  const gate = new MessageGate(ring, count, log);
+  const signer = new MessageSigner(ring, config.name);
   const redis = new RedisState(log, describeAddress(dataAddress));
   let hostsPort = data.hostsPort;
   let hasJoined = false;
@@ -62,6 +70,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** The current master's name in Redis. */
   let masterName: string | null = null;
   let heartbeatsUntilPrune = 0;
+  let balancers = 1;
   const sendHeartbeat = oneAtATime(sendOneHeartbeat);
 
   const clients = addresses.map((address, index) =>
@@ -85,10 +94,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     }),
   );
   const [client] = clients as [(typeof clients)[0]];
-  const membership = new Membership(client, keys, config, columns, clock);
+  const membership = new Membership(client, keys, config, columns, clock, signer);
   const names = new NameWatch({ name: membership.name, clock, count, log, post, sendHeartbeat: () => void sendHeartbeat() });
   const loads = new LoadSync({
     publisher: new QuietPublisher(client, log),
+    signer,
     keys,
     config,
     columns,
@@ -102,12 +112,17 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     data,
     client,
     keys,
+    gate,
     clock,
     count,
     columns,
     log,
     post,
     onTerm: ({ term, mastership }) => sawTerm(term, mastership),
+    onSignature(claimed, refused) {
+      if (refused === null) keyWatch.onTable(claimed);
+      else keyWatch.onRefused(refused, claimed);
+    },
     onApplied(applied) {
       watch.heard();
       inband.onTable(applied);
@@ -118,6 +133,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
     clock,
@@ -128,7 +144,16 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onHeard: () => ownChecks.end(),
   });
   const why = new WhyAnswers({ client, keys, name: config.name, clock, count, post });
-  const settings = new SettingsSync({ keys, table, count, log, post, known: data.settings });
+  const settings = new SettingsSync({
+    keys,
+    table,
+    count,
+    log,
+    post,
+    known: data.settings,
+    gate,
+    putBack: (fields) => void putBackSettings(client, keys, fields).catch(() => undefined),
+  });
 
   const lease = startLeaseDriver({
     store: createLeaseStore(clients, keys, config.leaseTtlMs, () => settings.remembered),
@@ -177,6 +202,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   function whyNoMaster(): string {
     if (redis.reason !== '') return `Redis can't be used: ${redis.reason}`;
+    if (keyWatch.bar !== '') return keyWatch.bar;
     if (lease.state.barred !== '') return lease.state.barred;
     if (masterName !== null) return `${masterName} is master, but no table of it arrives`;
     return lease.trouble || 'no balancer has become master';
@@ -198,8 +224,22 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function listenToHosts(port: MessagePort): void {
     port.on('message', (message: HostsToFleet) => {
       if (message.type === 'fenced') sawTerm(message.term);
+      else if (message.type === 'unheard') stepDownUnheard(message.term);
       else lease.send({ type: 'write-refused', term: message.term, reason: `the host table can't be published: ${message.reason}` });
     });
+  }
+
+  /** Of two balancers with different keys neither is right; of more, the one that no other understands is not. */
+  function stepDownUnheard(term: number): void {
+    if (balancers < 3 || lease.state.phase !== 'master' || lease.state.term !== term) return;
+    log('error', 'no other balancer has the fleet key of this one, or its time: it steps down', { keys: ring.ids.join(',') });
+    keyWatch.onUnheard();
+    checkBar();
+  }
+
+  function checkBar(): void {
+    const bar = names.bar === '' ? keyWatch.bar : names.bar;
+    if (bar !== lease.state.barred) lease.send({ type: 'bar', reason: bar });
   }
 
   async function sendOneHeartbeat(): Promise<void> {
@@ -209,6 +249,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
       remembered: settings.remembered,
       noMaster: watch.reason,
+      fleetKey: ring.summary,
     };
     const sentAtMs = clock();
     try {
@@ -217,10 +258,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
       redis.taken(fleet.denied);
       masterName = fleet.master;
+      balancers = fleet.order.length;
       inband.balancers = fleet.order.length;
       loads.setBalancers(fleet.order.length);
       names.onHeartbeat();
-      if (names.bar !== lease.state.barred) lease.send({ type: 'bar', reason: names.bar });
+      checkBar();
       const isNamed = membership.name.state === 'ours';
       if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
       if (isNamed && !hasJoined) void membership.announce({ kind: 'balancer-joined', name: config.name });
@@ -246,7 +288,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (client.status !== 'ready') return;
     for (const { slot: _, ...report } of inband.due(reports, clock())) {
       count('inband_published');
-      client.publish(keys.reports, encodeReport({ ...report, intervalMs: SECOND, bye: false, via: 'inband' })).catch(() => undefined);
+      const text = encodeReport({ ...report, intervalMs: SECOND, bye: false, via: 'inband' });
+      client.publish(keys.reports, signer.sign(keys.reports, text, 'balancer')).catch(() => undefined);
     }
   }
 
@@ -254,9 +297,11 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     table.upkeep();
     loads.upkeep(table.writer);
     watch.check();
+    // Also without a heartbeat: a table that is signed with another key bars at once.
+    if (keyWatch.bar !== '') checkBar();
   }
 
-  const events = openFleetEvents(dataAddress, keys, count, log, {
+  const events = openFleetEvents(dataAddress, keys, gate, count, log, {
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
     onOperator: () => void sendHeartbeat(),
@@ -288,6 +333,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
           break;
         case 'classes':
           loads.setClasses(message.classes);
+          break;
+        case 'fleet-key':
+          ring.replace('--fleet-key', message.text);
+          gate.onKeys();
+          keyWatch.onKeys();
+          table.readAgain();
+          void sendHeartbeat();
           break;
         case 'hosts-port':
           hostsPort = message.port;

@@ -7,6 +7,7 @@ import type { Costs, HostTable } from '../model.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
+import type { MessageSigner } from '../redis/sign.js';
 import { ExchangeBudget, LoadTurns } from '../redis/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
@@ -23,6 +24,7 @@ const MAX_FIRST_SEQ = 2 ** 48 - 1;
 /** The dependencies of `LoadSync`. */
 export interface LoadSyncOptions {
   readonly publisher: QuietPublisher;
+  readonly signer: MessageSigner;
   readonly keys: Keys;
   readonly config: ThreadConfig;
   readonly columns: TableColumns;
@@ -71,11 +73,11 @@ export class LoadSync {
    * into a later message.
    */
   #takeTurn(writer: TableWriter): number {
-    const { publisher, keys, clock, isHeard } = this.#options;
+    const { publisher, signer, keys, clock, isHeard } = this.#options;
     const everyMs = this.#everyMs(writer);
     const nowMs = clock();
     const message = publisher.isReady && isHeard() ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
-    if (message !== undefined) publisher.publish(keys.load, encodeLoad(message));
+    if (message !== undefined) publisher.publish(keys.load, signer.sign(keys.load, encodeLoad(message), 'balancer'));
     return this.#turns.take(everyMs, nowMs);
   }
 

@@ -18,6 +18,7 @@ import { counterField } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import type { RememberedHash } from '../redis/remembered.js';
 import { readSettings } from '../redis/settings.js';
+import type { MessageSigner } from '../redis/sign.js';
 import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
@@ -36,6 +37,8 @@ export interface HeartbeatFacts {
   readonly term: number;
   /** Why it hears no master; '' while it hears one. */
   readonly noMaster: string;
+  /** Its fleet keys, for people: their public ids. */
+  readonly fleetKey: string;
   /** The operators' settings, as last read. */
   readonly remembered: readonly RememberedHash[];
 }
@@ -47,6 +50,7 @@ export class Membership {
   readonly #config: ThreadConfig;
   readonly #columns: TableColumns;
   readonly #clock: Clock;
+  readonly #signer: MessageSigner | undefined;
   readonly name = new OwnName();
   /** When the last accepted heartbeat was sent. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
@@ -60,12 +64,13 @@ export class Membership {
     readonly cores: number;
   };
 
-  constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock) {
+  constructor(client: Commands, keys: Keys, config: ThreadConfig, columns: TableColumns, clock: Clock, signer?: MessageSigner) {
     this.#client = client;
     this.#keys = keys;
     this.#config = config;
     this.#columns = columns;
     this.#clock = clock;
+    this.#signer = signer;
     this.#lastRates = { atMs: clock(), requests: 0, cpuMicros: cpuMicros(), rps: 0, cores: 0 };
   }
 
@@ -117,7 +122,7 @@ export class Membership {
 
   /** Publishes an event, best effort. */
   async announce(event: FleetEvent): Promise<void> {
-    await publishEvent(this.#client, this.#keys, event).catch(() => undefined);
+    await publishEvent(this.#client, this.#keys, event, this.#signer).catch(() => undefined);
   }
 
   /** This balancer's place in the succession: the number of slaves that joined before it. */
@@ -126,7 +131,7 @@ export class Membership {
     return Math.max(0, slaves.indexOf(this.#config.name));
   }
 
-  #fields({ role, term, noMaster }: HeartbeatFacts): Record<string, string | number> {
+  #fields({ role, term, noMaster, fleetKey }: HeartbeatFacts): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
     const { rps, cores } = this.#rates(counts.requests ?? 0);
@@ -134,6 +139,7 @@ export class Membership {
       role,
       term,
       no_master: noMaster,
+      fleet_key: fleetKey,
       url: config.url,
       pid: process.pid,
       machine: hostname(),

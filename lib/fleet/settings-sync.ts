@@ -3,10 +3,12 @@
 
 import type { Log } from '../log.js';
 import type { Keys } from '../redis/keys.js';
+import type { MessageGate } from '../redis/message-gate.js';
 import type { RememberedHash } from '../redis/remembered.js';
-import { parseSettings, type Settings } from '../redis/settings.js';
+import { GARBAGE_SETTINGS, parseSettings, type Settings } from '../redis/settings.js';
 import type { Count } from '../table/counters.js';
 import type { FromFleet } from '../thread-messages.js';
+import { SignedSettings } from './signed-settings.js';
 import type { TableSync } from './table-sync.js';
 
 /** The dependencies of `SettingsSync`. */
@@ -18,13 +20,18 @@ export interface SettingsSyncOptions {
   readonly post: (message: FromFleet) => void;
   /** The fields the previous thread knew, if it died. */
   readonly known: Readonly<Record<string, string>>;
+  readonly gate: MessageGate;
+  /** Writes settings to Redis that are in force and that somebody removed there. */
+  readonly putBack: (fields: ReadonlyMap<string, string>) => void;
 }
 
 /** Applies the settings to one balancer. */
 export class SettingsSync {
   readonly #options: SettingsSyncOptions;
+  readonly #signed: SignedSettings;
   #wrong: number;
   #fields: ReadonlyMap<string, string>;
+  #isMissing = false;
 
   constructor(options: SettingsSyncOptions) {
     this.#options = options;
@@ -32,6 +39,7 @@ export class SettingsSync {
     const { wrong, fields } = parseSettings(options.known);
     this.#wrong = wrong;
     this.#fields = fields;
+    this.#signed = new SignedSettings(options.gate, options.keys, fields);
   }
 
   /** What to restore to a Redis that lost its data. */
@@ -40,8 +48,17 @@ export class SettingsSync {
   }
 
   /** Applies what changed since the last call, and remembers it. */
-  take({ algorithm, operatorStates, wrong, fields }: Settings): void {
-    const { keys, table, count, log, post } = this.#options;
+  take(read: Settings): void {
+    const { keys, table, count, log, post, putBack, gate } = this.#options;
+    const inForce = this.#signed.take(read.fields);
+    if (inForce.missing.size > 0) {
+      if (!this.#isMissing)
+        log('warn', 'settings were removed without an operator’s key: they stay in force, and are written back', { key: keys.settings });
+      putBack(inForce.missing);
+    }
+    this.#isMissing = inForce.missing.size > 0;
+    const { algorithm, operatorStates, fields, ...parsed } = gate.ring.isKeyed ? parseSettings(Object.fromEntries(inForce.fields)) : read;
+    const wrong = parsed.wrong + inForce.refused.length + (gate.ring.isKeyed && read === GARBAGE_SETTINGS ? 1 : 0);
     if (fields.size !== this.#fields.size || [...fields].some(([field, value]) => this.#fields.get(field) !== value)) {
       this.#fields = fields;
       post({ type: 'settings', algorithm, fields: Object.fromEntries(fields) });

@@ -8,7 +8,10 @@ import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
-import { decodeTable } from '../redis/table-message.js';
+import type { MessageGate } from '../redis/message-gate.js';
+import { type Opened, openTableMessage } from '../redis/signed-messages.js';
+import type { SignatureFault } from '../redis/sign.js';
+import type { Signature } from '../redis/signature.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import type { Rejection } from '../redis/decode.js';
 import type { Count } from '../table/counters.js';
@@ -29,6 +32,8 @@ export interface TableSyncOptions {
   readonly data: FleetThreadData;
   readonly client: Commands;
   readonly keys: Keys;
+  /** Checks who signed a table. */
+  readonly gate: MessageGate;
   readonly clock: Clock;
   readonly count: Count;
   readonly columns: TableColumns;
@@ -40,6 +45,8 @@ export interface TableSyncOptions {
   readonly onApplied: (table: HostTable) => void;
   /** A table with this term and mastership arrived, applied or not. */
   readonly onTerm: (stamp: Stamp) => void;
+  /** What the signature of each arriving table says, null without one; and why it was refused, if it was. */
+  readonly onSignature: (claimed: Signature | null, refused: SignatureFault | null) => void;
 }
 
 /** The local table, kept in sync. */
@@ -53,6 +60,8 @@ export interface TableSync {
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
   /** Applies the result of this balancer's own check of a host. */
   setOwnDown(name: string, isDown: boolean): void;
+  /** Reads the stored table again: with other keys another one may count. */
+  readAgain(): void;
   /** Discards the results of own checks. */
   forgetChecks(): void;
   /** Call a few times a second: updates the median usage and removes hosts that nobody names any more. */
@@ -62,7 +71,7 @@ export interface TableSync {
 
 /** Opens the sync; the static hosts are in the table when it returns. */
 export function openTableSync(options: TableSyncOptions): TableSync {
-  const { data, client, keys, clock, count, log, post } = options;
+  const { data, client, keys, gate, clock, count, log, post } = options;
   const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving);
   const order = new TableOrder(writer.stamp, () => options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
@@ -121,10 +130,14 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
   }
 
-  function decode(text: string): HostTable | undefined {
-    const decoded = decodeTable(text);
-    if (decoded.ok) return admit(decoded.value);
-    drop(decoded.reason);
+  function open(opened: Opened<HostTable>): HostTable | undefined {
+    if (opened.ok) {
+      options.onSignature(opened.claimed, null);
+      return admit(opened.value);
+    }
+    // What is forged says nothing of the tables that count: only what is wrong with a master's own is a reason to restart.
+    if (opened.isCounted) options.onSignature(opened.claimed, opened.reason as SignatureFault);
+    else drop(opened.reason as Rejection);
     return undefined;
   }
 
@@ -154,8 +167,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     droppedSinceMs = nowMs;
     isReading = true;
     try {
-      const decoded = await readSnapshot(client, keys);
-      const table = decoded?.ok === true ? decoded.value : undefined;
+      const opened = await readSnapshot(client, keys, gate);
+      const table = opened?.ok === true ? opened.value : undefined;
       const isInForce = table !== undefined && (await isTermHeldBy(client, keys, table.stamp));
       log(
         'warn',
@@ -195,15 +208,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (isReading) return;
     isReading = true;
     try {
-      const decoded = await readSnapshot(client, keys);
-      if (decoded?.ok === true) {
-        const table = admit(decoded.value);
-        const outcome = table && order.onSnapshot(table);
-        // A snapshot that is not newer is no fault: only messages count as old.
-        if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome, true);
-      } else if (decoded !== null) {
-        drop(decoded.reason);
-      }
+      const opened = await readSnapshot(client, keys, gate);
+      const table = opened === null ? undefined : open(opened);
+      const outcome = table && order.onSnapshot(table);
+      // A snapshot that is not newer is no fault: only messages count as old.
+      if (outcome?.kind === 'apply' || outcome?.kind === 'rival') take(outcome, true);
       options.onRead();
       if (order.isBehind) readSoon(RETRY_SNAPSHOT_MS);
     } catch {
@@ -218,7 +227,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     dataAddress,
     [keys.stats],
     (_channel, text) => {
-      const table = decode(text);
+      const table = open(openTableMessage(gate, keys.stats, text, false));
       if (table !== undefined) take(order.onMessage(table));
     },
     { onReady: () => readSoon(0), onLost: logDenial(log, keys.stats) },
@@ -246,6 +255,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       writer.setOwnDown(name, isDown);
       if (writer.isListOld) rebuild();
     },
+    readAgain: () => readSoon(0),
     forgetChecks() {
       writer.forgetChecks();
       if (writer.isListOld) rebuild();

@@ -6,8 +6,11 @@ import { monotonicClock } from '../clock.js';
 import type { Log } from '../log.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { openCommands } from '../redis/connect.js';
+import { KeyRing } from '../redis/fleet-key.js';
 import { buildKeys } from '../redis/keys.js';
+import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
+import { MessageSigner } from '../redis/sign.js';
 import { counterOf } from '../table/counters.js';
 import { openTable } from '../table/layout.js';
 import type { FleetToHosts, FromHosts, HostsThreadData, HostsToFleet, ToHosts } from '../thread-messages.js';
@@ -26,6 +29,9 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   const count = counterOf(openTable(data.table).counters);
   const keys = buildKeys(config.namespace);
   const log: Log = (...line) => post({ type: 'log', line });
+  const ring = new KeyRing('--fleet-key', data.fleetKey);
+  const gate = new MessageGate(ring, count, log);
+  const signer = new MessageSigner(ring, config.name);
   let mastership: Mastership | undefined;
   const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   // Why this thread's connection was lost; '' while it is up. The fleet thread reports when Redis is away.
@@ -47,6 +53,8 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
       address,
       client,
       publisher,
+      gate,
+      signer,
       keys,
       clock,
       count,
@@ -59,6 +67,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
       ...election,
       onFenced,
       onUnwritten,
+      onUnheard: (term) => fleetPort.postMessage({ type: 'unheard', term } satisfies HostsToFleet),
     });
   }
 
@@ -81,6 +90,11 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   listenToFleet(fleetPort);
   return {
     onMessage(message) {
+      if (message.type === 'fleet-key') {
+        ring.replace('--fleet-key', message.text);
+        gate.onKeys();
+        mastership?.onKeys();
+      }
       if (message.type === 'fleet-port') {
         // The fleet thread was restarted: until it wins the lease again, this is no master.
         mastership?.stop();

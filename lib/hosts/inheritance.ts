@@ -5,6 +5,7 @@ import type { Costs, HostRow, Stamp, StaticHost } from '../model.js';
 import { type Commands, untilReady } from '../redis/connect.js';
 import { readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
+import { MessageGate } from '../redis/message-gate.js';
 import { isNewer } from '../table/stamp.js';
 
 /** How long a new master waits for its connection before it starts without the stored table. */
@@ -26,10 +27,19 @@ export async function inherit(
   client: Commands,
   keys: Keys,
   { term, stamp: known, rows, costs, statics }: Known,
+  gate?: MessageGate,
 ): Promise<Pick<Known, 'rows' | 'costs'>> {
   // A balancer may be elected right after its start, before this thread is connected.
   await untilReady(client, READY_TIMEOUT_MS);
-  const decoded = await readSnapshot(client, keys).catch(() => null);
+  // The fleet thread reads it too, and counts what is wrong with it.
+  const silent =
+    gate &&
+    new MessageGate(
+      gate.ring,
+      () => undefined,
+      () => undefined,
+    );
+  const decoded = await readSnapshot(client, keys, silent).catch(() => null);
   if (decoded?.ok !== true) return { rows, costs };
   const { stamp, hosts, costs: storedCosts } = decoded.value;
   if (!isNewer(stamp, known) || stamp.term > term) return { rows, costs };

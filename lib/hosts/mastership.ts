@@ -13,16 +13,18 @@ import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
 import { publishTable, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
-import { decodeLoad } from '../redis/load-message.js';
-import { decodeReport } from '../redis/report-message.js';
+import type { MessageGate } from '../redis/message-gate.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
+import type { MessageSigner } from '../redis/sign.js';
+import { openLoad, openReport } from '../redis/signed-messages.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
 import { inherit, type Known } from './inheritance.js';
 import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
+import { OtherBalancers } from './other-balancers.js';
 import { Strangers } from './strangers.js';
 
 /** Interval at which request costs are written, for people to read. */
@@ -43,6 +45,10 @@ export interface MastershipOptions extends Known {
   readonly client: Commands;
   /** Uses the same client, which outlives masterships. */
   readonly publisher: QuietPublisher;
+  /** Checks what arrives. */
+  readonly gate: MessageGate;
+  /** Signs what is published and stored. */
+  readonly signer: MessageSigner;
   readonly keys: Keys;
   readonly clock: Clock;
   readonly count: Count;
@@ -58,19 +64,24 @@ export interface MastershipOptions extends Known {
   readonly onFenced: (term: number) => void;
   /** This master could not publish for a whole lease. */
   readonly onUnwritten: (term: number, reason: string) => void;
+  /** No other balancer signs with a key that is known here. Called again and again. */
+  readonly onUnheard: (term: number) => void;
 }
 
 /** A running mastership. */
 export interface Mastership {
+  /** The keys were replaced: the next table is full, so that whoever could not check the last ones can start from it. */
+  onKeys(): void;
   stop(): void;
 }
 
 /** Starts to receive and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
-  const { client, publisher, keys, clock, count, log, term, mastership } = options;
+  const { client, publisher, gate, signer, keys, clock, count, log, term, mastership } = options;
   const registry = new HostRegistry(options.health);
   const stored = new StoredHosts();
   const strangers = new Strangers(clock());
+  const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   let isStopped = false;
@@ -125,17 +136,20 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   function onReport(text: string): void {
-    const decoded = decodeReport(text);
-    const outcome = decoded.ok ? registry.onReport(decoded.value, clock()) : decoded.reason;
+    const opened = openReport(gate, keys.reports, text);
+    // The gate has counted it.
+    if (!opened.ok && opened.isCounted) return;
+    const outcome = opened.ok ? registry.onReport(opened.value, clock()) : opened.reason;
     count(outcome === 'taken' ? 'reports_taken' : (`reports_dropped_${outcome}` as CounterName));
     gathering.soon();
   }
 
   function onLoad(text: string): void {
-    const decoded = decodeLoad(text);
-    if (decoded.ok) count(registry.onLoad(decoded.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
-    else
-      count(decoded.reason === 'oversized' || decoded.reason === 'version' ? `loads_dropped_${decoded.reason}` : 'loads_dropped_malformed');
+    const opened = openLoad(gate, keys.load, text);
+    others.onLoad(opened, clock());
+    if (!opened.ok && opened.isCounted) return;
+    if (opened.ok) count(registry.onLoad(opened.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
+    else count(opened.reason === 'oversized' || opened.reason === 'version' ? `loads_dropped_${opened.reason}` : 'loads_dropped_malformed');
     gathering.soon(true);
   }
 
@@ -188,8 +202,8 @@ export function startMastership(options: MastershipOptions): Mastership {
     // Without anything to store, no script has to check the term: every balancer drops tables of an older one.
     const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
     const outcome = isQuiet
-      ? publishTable(publisher, keys, message)
-      : await writeHosts(client, keys, { message, snapshot, rows }, Date.now());
+      ? publishTable(publisher, keys, message, signer)
+      : await writeHosts(client, keys, { message, snapshot, rows }, Date.now(), signer);
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -233,7 +247,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     for (const name of changes.gone) stored.left(name);
     if (isFull) strangers.onFullTable();
     for (const each of changes.news) {
-      void publishEvent(client, keys, each).catch(() => undefined);
+      void publishEvent(client, keys, each, signer).catch(() => undefined);
       log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
     }
     gathering.end(nowMs);
@@ -251,6 +265,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     used = performance.eventLoopUtilization();
     budget.take(performance.eventLoopUtilization(used, since).utilization);
     for (const name of registry.tick(nowMs)) stored.changed(name);
+    if (others.areUnheard(nowMs)) options.onUnheard(term);
     registry.learn(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
       costsAtMs = nowMs;
@@ -276,7 +291,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     });
 
   async function begin(): Promise<void> {
-    const { rows, costs } = await inherit(client, keys, options);
+    const { rows, costs } = await inherit(client, keys, options, gate);
     registry.seed(rows, clock(), costs);
     registry.nameOwn(options.name, options.statics, clock());
     if (isStopped) return;
@@ -303,5 +318,11 @@ export function startMastership(options: MastershipOptions): Mastership {
     subscription.close();
   }
 
-  return { stop };
+  return {
+    onKeys() {
+      isFullDue = true;
+      gathering.soon();
+    },
+    stop,
+  };
 }

@@ -1,15 +1,18 @@
-// The cost of one pick, for each policy, with few and with many hosts, on the real table.
+// The cost of one pick, for each policy, with few and with many hosts, on the real table; and that of a signature.
 
 import { ALGORITHMS } from '../model.js';
 import type { BenchContext } from './context.js';
 import { startRole } from './processes.js';
 import { type BenchReport, goalBelow } from './report.js';
+import { measureSignatures } from './signature-cost.js';
 import { median, rounded } from './statistics.js';
 
 const DEFAULT_HOSTS = [10, 1000, 10_000];
 const DEFAULT_ROUNDS = 9;
 const DEFAULT_SECONDS = 0.3;
 const GOAL_NS = 300;
+/** For a report or a small load message. */
+const SIGNATURE_GOAL_MICROS = 5;
 const PICK_TIMEOUT_MS = 120_000;
 
 interface Figures {
@@ -59,6 +62,8 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
       ratio: rounded((many?.medianNs ?? Number.NaN) / (few?.medianNs ?? Number.NaN), 2),
     };
   });
+  const signatures = measureSignatures(rounds);
+  const [small] = signatures as [(typeof signatures)[0]];
   return {
     notes: [
       `each policy and number of hosts in a process of its own, compiled before measuring; ${rounds} repetitions of ${seconds} s;`,
@@ -80,9 +85,16 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
         ['policy', 'ratio of medians'],
         ...flat.map(({ algorithm, fromHosts, toHosts, ratio }) => [algorithm, `${ratio} (${toHosts} : ${fromHosts} hosts)`]),
       ],
+      [
+        ['message bytes', 'µs to sign', 'µs to check'],
+        ...signatures.map(({ bytes, signMicros, checkMicros }) => [bytes, signMicros, checkMicros]),
+      ],
     ],
-    goals: [goalBelow('median of the slowest', Math.max(...all.map(({ medianNs }) => medianNs)), GOAL_NS, 'ns')],
+    goals: [
+      goalBelow('median of the slowest', Math.max(...all.map(({ medianNs }) => medianNs)), GOAL_NS, 'ns'),
+      goalBelow('a signature of 300 bytes, made or checked', Math.max(small.signMicros, small.checkMicros), SIGNATURE_GOAL_MICROS, 'µs'),
+    ],
     wrong,
-    figures: { byPolicy: all, flat },
+    figures: { byPolicy: all, flat, signatures },
   };
 }

@@ -50,7 +50,8 @@ export interface FleetEvent {
   readonly asked?: WhyAsked;
 }
 
-const MAX_LENGTH = 4096;
+/** Longer events are dropped unread. */
+export const MAX_EVENT_LENGTH = 4096;
 const MAX_DETAIL = 200;
 
 /** Encodes an event, with the wall-clock time for readers. */
@@ -70,7 +71,7 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
 
 /** Decodes an event; control characters in its detail are replaced, since it is shown on terminals. */
 export function decodeEvent(text: unknown): Decoded<FleetEvent> {
-  const decoded = decodeFields(text, MAX_LENGTH);
+  const decoded = decodeFields(text, MAX_EVENT_LENGTH);
   if (!decoded.ok) return decoded;
   const { event, name, term, mastership, detail, asked } = decoded.value;
   if (!isName(name)) return rejected('name');

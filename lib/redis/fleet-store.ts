@@ -8,6 +8,8 @@ import { isName } from './names.js';
 import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
+import type { MessageSigner } from './sign.js';
+import { roleOfEvent } from './signed-messages.js';
 import { type HeldTerm, parseTerm, READ_TERM } from './term.js';
 
 /** A balancer counts as alive for this long after its last heartbeat. */
@@ -215,7 +217,8 @@ export async function countBalancers(client: Commands, keys: Keys): Promise<numb
   return order.filter((_, index) => readReply(replies, index) === 1).length;
 }
 
-/** Publishes an event. */
-export async function publishEvent(client: Commands, keys: Keys, event: FleetEvent): Promise<void> {
-  await client.publish(keys.events, encodeEvent(event, new Date()));
+/** Publishes an event, signed for the role that its kind belongs to. */
+export async function publishEvent(client: Commands, keys: Keys, event: FleetEvent, signer?: MessageSigner): Promise<void> {
+  const text = encodeEvent(event, new Date());
+  await client.publish(keys.events, signer?.sign(keys.events, text, roleOfEvent(event.kind), event.term) ?? text);
 }

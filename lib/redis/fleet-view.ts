@@ -3,10 +3,12 @@
 
 import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
+import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { readReply } from './replies.js';
 import { isName, originOf } from './names.js';
-import { parseSettings } from './settings.js';
+import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
+import { MessageChecker } from './sign.js';
 import { MAX_TERM, parseTerm } from './term.js';
 
 /** A balancer's row. */
@@ -24,6 +26,8 @@ export interface BalancerView {
   /** CPU of the balancer's process, in cores. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
+  /** The public ids of its fleet keys, the signing one first, and whether it accepts unsigned messages; '' without a key. */
+  readonly fleetKey: string;
   /** Why it receives no tables from a master; '' while it does. */
   readonly noMaster: string;
   /** All its counters, by name; see `COUNTERS`. */
@@ -65,8 +69,8 @@ const MAX_ROWS = 20_000;
 /** Hashes per round trip: the whole reply must arrive within the timeout of one command, on a slow machine too. */
 const BATCH = 100;
 
-/** Reads the fleet from Redis. Rejects if it is unreachable. */
-export async function readFleet(client: Commands, keys: Keys): Promise<FleetView> {
+/** Reads the fleet from Redis. With a key, settings that do not count are named as a problem. Rejects if it is unreachable. */
+export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): Promise<FleetView> {
   const problems: string[] = [];
   const tolerate = <Value>(key: string, reply: Promise<Value>, empty: Value): Promise<Value> =>
     reply.catch((error: unknown) => {
@@ -87,6 +91,8 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
   const { operatorStates, wrong } = parseSettings(settings);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
+  const unsigned = ring === undefined ? [] : unsignedSettings(keys, ring, settings);
+  if (unsigned.length > 0) problems.push(`${keys.settings}: not signed with the fleet’s key: ${unsigned.join(', ')}`);
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
   // The host may come back, or a new host may take the name.
   const known = new Set(hostNames);
@@ -98,7 +104,7 @@ export async function readFleet(client: Commands, keys: Keys): Promise<FleetView
     term: parseTerm(term, MAX_TERM).term || null,
     balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
-    problems: [...problems, ...masterless(balancers)],
+    problems: [...problems, ...masterless(balancers), ...keyProblems(balancers)],
   };
 }
 
@@ -107,6 +113,38 @@ function masterless(balancers: readonly BalancerView[]): string[] {
   const names = new Map<string, string[]>();
   for (const { name, noMaster } of balancers) if (noMaster !== '') names.set(noMaster, [...(names.get(noMaster) ?? []), name]);
   return [...names].map(([reason, those]) => `no master is heard by ${those.join(', ')}: ${reason}`);
+}
+
+/** The settings without a good signature. */
+function unsignedSettings(keys: Keys, ring: KeyRing, settings: Hash): string[] {
+  const checker = new MessageChecker(ring);
+  return Object.entries(settings).flatMap(([field, value]) => {
+    const checked = checker.check(settingPlace(keys, field), value, SETTING_CHECK);
+    return checked.ok && (checked.by !== null || !ring.isKeyed) ? [] : textOf(field);
+  });
+}
+
+const idsOf = ({ fleetKey }: BalancerView): string[] => fleetKey.replace(/ .*/, '').split(',');
+
+/** Balancers that do not understand one another, and those that still accept what is not signed. */
+function keyProblems(balancers: readonly BalancerView[]): string[] {
+  const keyed = balancers.filter(({ fleetKey }) => fleetKey !== '');
+  if (keyed.length === 0) return [];
+  const namesOf = (those: readonly BalancerView[]): string => those.map(({ name }) => name).join(', ');
+  const without = balancers.filter(({ fleetKey }) => fleetKey === '');
+  const open = keyed.filter(({ fleetKey }) => fleetKey.endsWith(ACCEPT_UNSIGNED));
+  const foreign = keyed.flatMap((one) => {
+    const [id = ''] = idsOf(one);
+    const others = keyed.filter((other) => !idsOf(other).includes(id));
+    return others.length === 0
+      ? []
+      : `${one.name} signs with the fleet key ${id}, which ${namesOf(others)} ${others.length === 1 ? 'does' : 'do'} not have`;
+  });
+  return [
+    ...(without.length === 0 ? [] : [`no fleet key: ${namesOf(without)}; the others sign`]),
+    ...(open.length === 0 ? [] : [`unsigned messages are still accepted by ${namesOf(open)}`]),
+    ...foreign,
+  ];
 }
 
 /** Natural order: h2 before h10. */
@@ -160,6 +198,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
     inflight: numberOf(hash.inflight),
     cpu: numberOf(hash.cpu),
     memoryBytes: numberOf(hash.memory_bytes),
+    fleetKey: textOf(hash.fleet_key),
     noMaster: textOf(hash.no_master),
     counters,
   };

@@ -4,12 +4,14 @@
 
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
-import type { Decoded } from './decode.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
 import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
-import { decodeTable, encodeTable } from './table-message.js';
+import type { MessageGate } from './message-gate.js';
+import type { MessageSigner } from './sign.js';
+import { type Opened, openTableMessage, openUnchecked } from './signed-messages.js';
+import { encodeTable } from './table-message.js';
 import { FENCE, parseTerm, READ_TERM } from './term.js';
 
 /** TTL of a host's hash; the master writes each one at least every 4 s. */
@@ -68,7 +70,13 @@ if refused then return {'partial', refused} end
 return {'written', ''}`);
 
 /** Writes one flush. Never rejects: a failure is an outcome. */
-export async function writeHosts(client: Commands, keys: Keys, write: HostWrite, nowEpochMs: number): Promise<WriteOutcome> {
+export async function writeHosts(
+  client: Commands,
+  keys: Keys,
+  write: HostWrite,
+  nowEpochMs: number,
+  signer?: MessageSigner,
+): Promise<WriteOutcome> {
   const { message, snapshot, rows } = write;
   const rowArgs = rows.flatMap((row) => {
     const fields = hostFields(row, nowEpochMs);
@@ -77,6 +85,7 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
   });
   const text = encodeTable(message);
   const stored = snapshot === null ? '' : message.isFull ? text : encodeTable(snapshot);
+  const { term } = message.stamp;
   try {
     const reply = await runScript(
       client,
@@ -86,8 +95,8 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
         message.stamp.term,
         message.stamp.mastership,
         keys.stats,
-        text,
-        stored,
+        signer?.sign(keys.stats, text, 'master', term) ?? text,
+        stored === '' ? '' : (signer?.sign(keys.table, stored, 'master', term) ?? stored),
         TABLE_TTL_MS,
         HOST_TTL_MS,
         rows.length,
@@ -104,9 +113,10 @@ export async function writeHosts(client: Commands, keys: Keys, write: HostWrite,
 }
 
 /** Publishes a change without storing it: figures and loads, many times a second. */
-export function publishTable(publisher: QuietPublisher, keys: Keys, message: HostTable): WriteOutcome {
+export function publishTable(publisher: QuietPublisher, keys: Keys, message: HostTable, signer?: MessageSigner): WriteOutcome {
   if (!publisher.isReady) return { kind: 'failed', reason: 'the connection takes nothing just now' };
-  publisher.publish(keys.stats, encodeTable(message));
+  const text = encodeTable(message);
+  publisher.publish(keys.stats, signer?.sign(keys.stats, text, 'master', message.stamp.term) ?? text);
   return { kind: 'written' };
 }
 
@@ -116,10 +126,11 @@ export async function isTermHeldBy(client: Commands, keys: Keys, { term, masters
   return held.term === term && held.mastership === mastership;
 }
 
-/** Reads the snapshot; null if there is none. Rejects if Redis is unreachable. */
-export async function readSnapshot(client: Commands, keys: Keys): Promise<Decoded<HostTable> | null> {
+/** Reads the snapshot; null if there is none. Without a gate its signature is not checked. Rejects if Redis is unreachable. */
+export async function readSnapshot(client: Commands, keys: Keys, gate?: MessageGate): Promise<Opened<HostTable> | null> {
   const text = await client.get(keys.table);
-  return text === null ? null : decodeTable(text);
+  if (text === null) return null;
+  return gate === undefined ? openUnchecked(text) : openTableMessage(gate, keys.table, text, true);
 }
 
 /** The names of all hosts in Redis, whoever wrote them. Rejects if it is unreachable. */

@@ -7,7 +7,7 @@ import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejecte
 import { isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
-const MAX_LENGTH = 8 << 20;
+export const MAX_LOAD_LENGTH = 8 << 20;
 
 /** Elements of a host's list before its counts. */
 const FIXED = 12;
@@ -38,7 +38,7 @@ function encodeHost({ host, inflight, open, longLived, work, served, meanInfligh
 
 /** Decodes a load message; one invalid entry drops the whole message, since a part of it would be miscounted. */
 export function decodeLoad(text: unknown): Decoded<LoadMessage> {
-  const decoded = decodeFields(text, MAX_LENGTH);
+  const decoded = decodeFields(text, MAX_LOAD_LENGTH);
   if (!decoded.ok) return decoded;
   const { balancer, instance, seq, full, hosts, classes = [], said = [], statics = [] } = decoded.value;
   if (!isName(balancer) || !isName(instance)) return rejected('name');

@@ -5,7 +5,7 @@ import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } f
 import { isName, originOf } from './names.js';
 
 /** Longer reports are dropped unread. */
-const MAX_LENGTH = 4096;
+export const MAX_REPORT_LENGTH = 4096;
 
 /** Bounds of a report's fields; a report outside them is dropped, not corrected. */
 const MAX_CORES = 4096;
@@ -35,7 +35,7 @@ export function encodeReport(report: Report): string {
 
 /** Decodes a report. An absent or null figure is unknown; an invalid one drops the report. Only an agent can send a goodbye. */
 export function decodeReport(text: unknown): Decoded<Report> {
-  const decoded = decodeFields(text, MAX_LENGTH);
+  const decoded = decodeFields(text, MAX_REPORT_LENGTH);
   if (!decoded.ok) return decoded;
   const fields = decoded.value;
   if (!isName(fields.host) || (fields.instance !== undefined && !isName(fields.instance))) return rejected('name');

@@ -1,10 +1,13 @@
 // Fleet-wide operator settings, in the hash `settings`: an algorithm, and the operator states of hosts. Anyone may have
 // written there with redis-cli: fields that are not understood are counted, never trusted.
 
+import { MINUTE } from '../clock.js';
 import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
+import type { Expected, MessageSigner } from './sign.js';
+import { splitSignature, withoutSignature } from './signature.js';
 
 /** The settings; they override each balancer's flags. */
 export interface Settings {
@@ -24,20 +27,46 @@ const MAX_FIELDS = MAX_OPERATOR_STATES + 256;
 const MAX_FIELD_LENGTH = 256;
 const MAX_VALUE_LENGTH = 4096;
 const HOST_PREFIX = 'host:';
+const ALGORITHM_FIELD = 'algorithm';
 
-/** Parses the settings from the hash's fields. */
+/** What stands in a signed field that was taken back: if it were missing, an old value could be put in its place. */
+const TAKEN_BACK = 'none';
+
+/** How long that stands there. */
+const TAKEN_BACK_MS = 7 * 24 * 60 * MINUTE;
+
+/** What is expected of the signature of a setting: it counts until it is replaced. */
+export const SETTING_CHECK: Expected = {
+  roles: ['operator'],
+  maxLength: MAX_VALUE_LENGTH,
+  maxAgeMs: Number.POSITIVE_INFINITY,
+  isStored: true,
+};
+
+/** What a setting's signature covers besides its value. */
+export function settingPlace(keys: Keys, field: string): string {
+  return `${keys.settings} ${field}`;
+}
+
+/** Whether this value says that there is no setting. */
+export function isTakenBack(value: string): boolean {
+  return withoutSignature(value) === TAKEN_BACK;
+}
+
+/** Parses the settings from the hash's fields; signatures are cut off, and checked elsewhere. */
 export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   let algorithm: Algorithm | null = null;
   const operatorStates = new Map<string, OperatorState>();
   const remembered = new Map<string, string>();
   let wrong = 0;
-  for (const [field, value] of Object.entries(fields)) {
+  for (const [field, whole] of Object.entries(fields)) {
+    const value = withoutSignature(whole);
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
-    if (field === 'algorithm' && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
+    if (field === ALGORITHM_FIELD && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
     else if (isName(name) && OPERATOR_STATES.includes(value as OperatorState) && operatorStates.size < MAX_OPERATOR_STATES)
       operatorStates.set(name, value as OperatorState);
-    else wrong++;
-    if (field.length <= MAX_FIELD_LENGTH && value.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, value);
+    else if (value !== TAKEN_BACK || (field !== ALGORITHM_FIELD && !isName(name))) wrong++;
+    if (field.length <= MAX_FIELD_LENGTH && whole.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, whole);
   }
   return { algorithm, operatorStates, wrong, fields: remembered };
 }
@@ -55,23 +84,65 @@ export async function readSettings(client: Commands, keys: Keys): Promise<Settin
   }
 }
 
-/** The raw setting of a host, valid or not; null if there is none. */
+/** The setting of a host without its signature, valid or not; null if there is none. */
 export async function readWord(client: Commands, keys: Keys, host: string): Promise<string | null> {
-  return client.hget(keys.settings, HOST_PREFIX + host).catch((error: unknown) => {
+  return readField(client, keys, HOST_PREFIX + host);
+}
+
+/** The algorithm that is set, without its signature, valid or not; null if there is none. */
+export async function readAlgorithm(client: Commands, keys: Keys): Promise<string | null> {
+  return readField(client, keys, ALGORITHM_FIELD);
+}
+
+async function readField(client: Commands, keys: Keys, field: string): Promise<string | null> {
+  const value = await client.hget(keys.settings, field).catch((error: unknown) => {
     if (isWrongType(error)) return null;
     throw error;
   });
+  return value === null || isTakenBack(value) ? null : withoutSignature(value);
 }
 
 /** Sets a host's operator state; null removes it. A key of another type is replaced. */
-export async function writeOperatorState(client: Commands, keys: Keys, host: string, word: OperatorState | null): Promise<void> {
-  const field = HOST_PREFIX + host;
-  const write = (): Promise<number> => (word === null ? client.hdel(keys.settings, field) : client.hset(keys.settings, field, word));
+export async function writeOperatorState(
+  client: Commands,
+  keys: Keys,
+  host: string,
+  word: OperatorState | null,
+  signer?: MessageSigner,
+): Promise<void> {
+  await writeField(client, keys, HOST_PREFIX + host, word, signer);
+}
+
+/** Sets the algorithm of the whole fleet; null: each balancer's own. */
+export async function writeAlgorithm(client: Commands, keys: Keys, algorithm: Algorithm | null, signer?: MessageSigner): Promise<void> {
+  await writeField(client, keys, ALGORITHM_FIELD, algorithm, signer);
+}
+
+async function writeField(client: Commands, keys: Keys, field: string, word: string | null, signer?: MessageSigner): Promise<void> {
+  const signed = signer?.sign(settingPlace(keys, field), word ?? TAKEN_BACK, 'operator') ?? word;
+  const write = (): Promise<number> => (signed === null ? client.hdel(keys.settings, field) : client.hset(keys.settings, field, signed));
   await write().catch(async (error: unknown) => {
     if (!isWrongType(error)) throw error;
     await client.del(keys.settings);
     await write();
   });
+  if (signer !== undefined) await forgetTakenBack(client, keys);
+}
+
+/** Removes what was taken back long ago. */
+async function forgetTakenBack(client: Commands, keys: Keys): Promise<void> {
+  const oldest = (Date.now() - TAKEN_BACK_MS) * 1000;
+  const fields = Object.entries(await client.hgetall(keys.settings)).flatMap(([field, value]) =>
+    isTakenBack(value) && (splitSignature(value)?.signature.seq ?? oldest) < oldest ? field : [],
+  );
+  if (fields.length > 0) await client.hdel(keys.settings, ...fields);
+}
+
+/** Writes fields that are missing. Rejects if Redis is unreachable. */
+export async function putBackSettings(client: Commands, keys: Keys, fields: ReadonlyMap<string, string>): Promise<void> {
+  const pipeline = client.pipeline();
+  for (const [field, value] of fields) pipeline.hsetnx(keys.settings, field, value);
+  await pipeline.exec();
 }
 
 function isWrongType(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { isClassName } from './load-message.js';
 import { isMastership, isName, originOf } from './names.js';
 
 /** Longer tables are dropped unread; 16,384 hosts with long names fit. */
-const MAX_LENGTH = 16 << 20;
+export const MAX_TABLE_LENGTH = 16 << 20;
 const MAX_CORES = 4096;
 /** Work per ms; far above any host's capacity, whatever the estimated cost of a request. */
 const MAX_CAPACITY = 1e6;
@@ -82,7 +82,7 @@ function encodeRow(row: HostRow): Fields {
 
 /** Decodes a table. An invalid row drops the whole message: the next snapshot makes up for it. */
 export function decodeTable(text: unknown): Decoded<HostTable> {
-  const decoded = decodeFields(text, MAX_LENGTH);
+  const decoded = decodeFields(text, MAX_TABLE_LENGTH);
   if (!decoded.ok) return decoded;
   const { term, mastership, seq, full, prev, hosts, figures = [], loads = [], acks = [], every, costs = null, gone = [] } = decoded.value;
   if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone))

@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:net';
 import { CONSOLE_PORT_OFFSET } from '../config/config.js';
+import { openKeyFile } from '../config/key-file.js';
 import { connectForPerson } from '../console/status.js';
 import { MeercatError } from '../errors.js';
 import { listenError } from '../listen-error.js';
@@ -12,10 +13,15 @@ import type { Log, LogLevel } from '../log.js';
 import type { Algorithm, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { openSubscription } from '../redis/connect.js';
-import { decodeEvent, WHOLE_FLEET } from '../redis/event-message.js';
+import { WHOLE_FLEET } from '../redis/event-message.js';
+import { KeyRing } from '../redis/fleet-key.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys } from '../redis/keys.js';
 import { type FleetView, readFleet } from '../redis/fleet-view.js';
+import { MessageGate } from '../redis/message-gate.js';
+import { MessageSigner } from '../redis/sign.js';
+import { openEvent } from '../redis/signed-messages.js';
+import { writeAgentKeyFiles } from './agent-key-files.js';
 import { createRollingRestart } from './rolling-restart.js';
 import { announceFleet, type RunningFleet, unannouncedReason } from './running-fleet.js';
 import { createShutdown } from '../shutdown.js';
@@ -40,6 +46,8 @@ export interface LocalFleetOptions {
   readonly algorithm: Algorithm;
   /** Hosts that run already. */
   readonly statics: readonly StaticHost[];
+  /** The file with the fleet's key; empty or missing for none. */
+  readonly fleetKeyFile?: string | undefined;
   readonly logLevel: LogLevel;
   /** The compiled file of the command line, which the children run. */
   readonly entry: string;
@@ -69,7 +77,7 @@ async function stopAll(parts: readonly KeptProcess[]): Promise<void> {
 export async function startLocalFleet(options: LocalFleetOptions, events: LocalFleetEvents, log: Log): Promise<LocalFleet> {
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   try {
-    return await start(options, events, shutdown);
+    return await start(options, events, shutdown, log);
   } catch (error) {
     await shutdown.run();
     throw error;
@@ -80,8 +88,11 @@ async function start(
   options: LocalFleetOptions,
   events: LocalFleetEvents,
   shutdown: ReturnType<typeof createShutdown>,
+  log: Log,
 ): Promise<LocalFleet> {
-  const { entry, namespace } = options;
+  const { entry, namespace, fleetKeyFile = '' } = options;
+  const keyFile = openKeyFile({ flag: '--fleet-key', file: fleetKeyFile, kinds: ['fleet'] }, log);
+  shutdown.add(() => keyFile.close());
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
   await Promise.all(
     balancerPorts.flatMap((port) => [
@@ -113,14 +124,43 @@ async function start(
       }),
     ),
   );
+  const ring = new KeyRing('--fleet-key', keyFile.text);
+  const agentKeys = ring.isKeyed ? await writeAgentKeyFiles(demoNames, keyFile.text) : undefined;
+  if (agentKeys !== undefined) shutdown.add(() => agentKeys.remove());
+  const agentKeyFlags = (name: string): string[] => (agentKeys === undefined ? [] : ['--agent-key', agentKeys.fileOf(name)]);
+  const fleetKeyFlags = fleetKeyFile === '' ? [] : ['--fleet-key', fleetKeyFile];
   const agents = demos.map(({ name, url, pid }) =>
-    keep(`agent of ${name}`, () => ['agent', ...fleetFlags, '--name', name, '--url', url(), '--probe', `pid:${pid()}`, '--cores', '1']),
+    keep(`agent of ${name}`, () => [
+      'agent',
+      ...fleetFlags,
+      ...agentKeyFlags(name),
+      '--name',
+      name,
+      '--url',
+      url(),
+      '--probe',
+      `pid:${pid()}`,
+      '--cores',
+      '1',
+    ]),
   );
   const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
   const balancers = balancerPorts.map((port, index) =>
     keep(`b${index + 1}`, () => [
       // One process each, whatever the environment says: the console's ports are taken by the next one.
-      ...['balancer', ...fleetFlags, '--name', `b${index + 1}`, '--processes', '1', '--bind', '127.0.0.1', '--port', String(port)],
+      ...[
+        'balancer',
+        ...fleetFlags,
+        ...fleetKeyFlags,
+        '--name',
+        `b${index + 1}`,
+        '--processes',
+        '1',
+        '--bind',
+        '127.0.0.1',
+        '--port',
+        String(port),
+      ],
       ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--console-bind', '127.0.0.1', '--algorithm', options.algorithm],
       ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
     ]),
@@ -132,6 +172,13 @@ async function start(
   const hostCount = demoNames.length + options.statics.length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
   const keys = buildKeys(namespace);
+  const signer = new MessageSigner(ring, 'up');
+  const gate = new MessageGate(ring, () => undefined, log);
+  keyFile.watch((text) => {
+    ring.replace('--fleet-key', text);
+    gate.onKeys();
+    agentKeys?.replace(text).catch((error: unknown) => events.onLine(`the agents' keys could not be written: ${String(error)}`));
+  });
 
   const restarts = createRollingRestart(
     balancers.map(({ restart }, index) => ({
@@ -141,11 +188,11 @@ async function start(
     })),
     ({ kind, name, detail }) => {
       events.onLine(`restart${name === null ? '' : ` of ${name}`} ${kind.slice('restart-'.length)}: ${detail}`);
-      void publishEvent(client, keys, { kind, name: name ?? WHOLE_FLEET, detail }).catch(() => undefined);
+      void publishEvent(client, keys, { kind, name: name ?? WHOLE_FLEET, detail }, signer).catch(() => undefined);
     },
   );
   const requests = openSubscription(parseRedisAddress(redis.url), [keys.events], (_channel, text) => {
-    const event = decodeEvent(text);
+    const event = openEvent(gate, keys.events, text);
     if (event.ok && event.value.kind === 'restart-requested') restarts.request();
   });
   shutdown.add(() => {

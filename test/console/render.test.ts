@@ -19,6 +19,7 @@ const BALANCER: BalancerView = {
   rps: 12.34,
   inflight: 2,
   cpu: 0.126,
+  fleetKey: '',
   noMaster: '',
   memoryBytes: 100 * 2 ** 20,
   counters: {},

@@ -34,6 +34,10 @@ const serviceOf = (name: string): ComposeService => {
   return service;
 };
 
+/** Where the secrets are that a container sees as /run/secrets/NAME. */
+const keyFiles = (folder: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(FILE.secrets).map(([name, { file }]) => [`/run/secrets/${name}`, join(folder, file)]));
+
 const commandOf = ({ entrypoint, command }: ComposeService): readonly string[] =>
   entrypoint === undefined ? imageCommand(command) : [...entrypoint, ...(command ?? [])];
 
@@ -88,6 +92,7 @@ test('the services find each other, serve, are healthy, and stop as the file pro
       '@redis:6379': `@127.0.0.1:${redis}`,
       'host1:3000': `127.0.0.1:${app}`,
       'host1:3001': `127.0.0.1:${load}`,
+      ...keyFiles(folder),
       '127.0.0.1:3000': `127.0.0.1:${app}`,
       '127.0.0.1:9777': `127.0.0.1:${check}`,
       '9777': String(check),

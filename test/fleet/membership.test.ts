@@ -42,6 +42,7 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
               const standing = await membership.sendHeartbeat({
                 role: 'slave',
                 term,
+                fleetKey: '',
                 noMaster: '',
                 remembered: [{ key: KEYS.settings, fields }],
               });

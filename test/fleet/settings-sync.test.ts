@@ -7,7 +7,9 @@ import { oneAtATime } from '../../lib/fleet/one-at-a-time.js';
 import { SettingsSync } from '../../lib/fleet/settings-sync.js';
 import type { TableSync } from '../../lib/fleet/table-sync.js';
 import type { OperatorState } from '../../lib/model.js';
+import { KeyRing } from '../../lib/redis/fleet-key.js';
 import { buildKeys } from '../../lib/redis/keys.js';
+import { MessageGate } from '../../lib/redis/message-gate.js';
 import { parseSettings } from '../../lib/redis/settings.js';
 import { until } from '../support/until.js';
 
@@ -32,6 +34,12 @@ function openStage(known: Record<string, string> = {}) {
     log: (level, message, fields) => void done.push(`${level} ${message} ${JSON.stringify(fields)}`),
     post: (message) => void done.push(JSON.stringify(message)),
     known,
+    gate: new MessageGate(
+      new KeyRing(),
+      () => undefined,
+      () => undefined,
+    ),
+    putBack: () => undefined,
   });
   return {
     sync,

@@ -49,7 +49,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         health: TRAFFIC_DEFAULTS,
         tls: { ca: undefined, isInsecure: false },
       };
-      const hosts = startHosts({ table: createTable(16), config, fleetPort }, () => undefined);
+      const hosts = startHosts({ table: createTable(16), config, fleetKey: '', fleetPort }, () => undefined);
       const connections = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await client.info('clients'))?.[1]);
       const tell = (message: FleetToHosts): void => fleet.postMessage(message);
       try {

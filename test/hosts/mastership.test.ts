@@ -9,6 +9,9 @@ import { NO_STAMP, type HostTable } from '../../lib/model.js';
 import { parseRedisAddress } from '../../lib/redis/address.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { QuietPublisher } from '../../lib/redis/quiet-publish.js';
+import { KeyRing } from '../../lib/redis/fleet-key.js';
+import { MessageGate } from '../../lib/redis/message-gate.js';
+import { MessageSigner } from '../../lib/redis/sign.js';
 import { encodeReport } from '../../lib/redis/report-message.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
 import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
@@ -45,6 +48,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
       });
       const counts = new Map<string, number>();
       const started: { stop(): void }[] = [];
+      const ring = new KeyRing();
       const publisher = new QuietPublisher(own, () => undefined);
       const stage: Stage = {
         client,
@@ -59,6 +63,12 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
               address: parseRedisAddress(redis.url),
               client: own,
               publisher,
+              gate: new MessageGate(
+                ring,
+                () => undefined,
+                () => undefined,
+              ),
+              signer: new MessageSigner(ring, 'b1'),
               keys: KEYS,
               clock: monotonicClock(),
               health: TRAFFIC_DEFAULTS,
@@ -74,6 +84,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
               count: (name, times = 1) => void counts.set(name, (counts.get(name) ?? 0) + times),
               log: (level, message) => void stage.lines.push(`${level} ${message}`),
               onFenced: (term) => void (stage.fencedBy = term),
+              onUnheard: () => undefined,
               onUnwritten: (_term, reason) => void stage.lines.push(`unwritten ${reason}`),
               ...options,
             }),

@@ -36,6 +36,13 @@ export interface RedisPod {
 const NAMESPACE = 'meercat';
 const REDIS_PODS = ['redis-0', 'redis-1', 'redis-2'];
 
+/** The Secrets that pods mount at /keys, each with its one file. */
+const KEY_SECRETS = [
+  ['meercat-fleet-key', 'fleet.key'],
+  ['meercat-agent-key', 'agent.key'],
+  ['meercat-operator-key', 'operator.key'],
+] as const;
+
 /** Pods have addresses of their own, of which loopback has enough. */
 const ipOf = (index: number): string => `127.0.0.${index + 2}`;
 
@@ -69,7 +76,19 @@ export async function redisPods(objects: readonly KubeObject[], dir: string): Pr
     writeFileSync(join(scripts, name), text);
   const users = join(dir, 'redis.acl');
   writeFileSync(users, objectOf(objects, 'Secret', 'redis-users').data?.['redis.acl'] ?? '');
-  const replacements: Replacements = { ...names, '26379': sentinelPort, '6379': redisPort, '/scripts': scripts, '/users/redis.acl': users };
+  const keys: Record<string, string> = {};
+  for (const [name, file] of KEY_SECRETS) {
+    keys[`/keys/${file}`] = join(dir, file);
+    writeFileSync(join(dir, file), objectOf(objects, 'Secret', name).data?.[file] ?? '');
+  }
+  const replacements: Replacements = {
+    ...names,
+    ...keys,
+    '26379': sentinelPort,
+    '6379': redisPort,
+    '/scripts': scripts,
+    '/users/redis.acl': users,
+  };
   const cluster: Cluster = { objects, dir, replacements };
   const set = objectOf(objects, 'StatefulSet', 'redis');
   const pods = REDIS_PODS.map((name, i): RedisPod => {
