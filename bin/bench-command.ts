@@ -85,8 +85,8 @@ export function addBench(program: Command): void {
     )
     .addOption(new Option('--cpu <cores>', 'CPU of a single balancer, and of a whole fleet').argParser(parseCores))
     .addOption(
-      new Option('--only <name,name>', 'which contestants, programs, parts or faults, or which constants or files of them').argParser((text) =>
-        eachOnce(text, (part) => part.trim()),
+      new Option('--only <name,name>', 'which contestants, programs, parts or faults, or which constants or files of them').argParser(
+        (text) => eachOnce(text, (part) => part.trim()),
       ),
     )
     .addOption(new Option('--html <file>', 'also write a page with plots'))

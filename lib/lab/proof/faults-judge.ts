@@ -26,7 +26,7 @@ export interface ClientRequest {
 }
 
 /** When to look. All times are of one monotonic clock. */
-export interface Watch {
+export interface FaultWatch {
   readonly clients: number;
   /** The p99 before the fault is that of requests due from here on. */
   readonly fromMs: number;
@@ -56,7 +56,7 @@ export interface FaultOutcome {
  * Judges one fault. Without requests before the fault no window counts as slow.
  * @param direct requests that were sent straight to hosts which the fault did not hit
  */
-export function judgeFault(requests: readonly ClientRequest[], direct: readonly ClientRequest[], watch: Watch): FaultOutcome {
+export function judgeFault(requests: readonly ClientRequest[], direct: readonly ClientRequest[], watch: FaultWatch): FaultOutcome {
   const { clients, faultMs, untilMs } = watch;
   const met = requests.filter(({ dueMs, endMs }) => endMs >= faultMs && dueMs < untilMs);
   const ended = endedBefore(requests, watch);
@@ -78,12 +78,12 @@ export function judgeFault(requests: readonly ClientRequest[], direct: readonly 
   };
 }
 
-function endedBefore(requests: readonly ClientRequest[], { fromMs, faultMs }: Watch): ClientRequest[] {
+function endedBefore(requests: readonly ClientRequest[], { fromMs, faultMs }: FaultWatch): ClientRequest[] {
   return requests.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < faultMs);
 }
 
 /** For each whole window after the fault, whether its p99 is far above that before the fault. */
-function slowWindows(requests: readonly ClientRequest[], watch: Watch): boolean[] {
+function slowWindows(requests: readonly ClientRequest[], watch: FaultWatch): boolean[] {
   const { faultMs, untilMs } = watch;
   const limitMs = SLOW_RATIO * p99Of(endedBefore(requests, watch));
   const byWindow = Array.from({ length: Math.floor((untilMs - faultMs) / WINDOW_MS) }, (): ClientRequest[] => []);

@@ -31,7 +31,7 @@ const AFTER_MS = 1000;
 const LOAD_TIMEOUT_MS = 20_000;
 
 /** What the turns of a run share. */
-export interface Stage {
+export interface FaultStage {
   readonly context: BenchContext;
   readonly parts: SharedParts;
   readonly load: LabChild;
@@ -42,7 +42,7 @@ export interface Stage {
 
 /** Starts the load on contestants, and the one straight to these hosts. */
 async function beginLoad(
-  { load, perSecond }: Stage,
+  { load, perSecond }: FaultStage,
   contestants: readonly FaultContestant[],
   hostPorts: readonly number[],
   seed: number,
@@ -54,14 +54,14 @@ async function beginLoad(
 }
 
 /** The requests of each contestant since `beginLoad`, and of the load straight to hosts, the last one. */
-async function endLoad({ load }: Stage): Promise<readonly LoadedRequests[]> {
+async function endLoad({ load }: FaultStage): Promise<readonly LoadedRequests[]> {
   const ended = load.next('done', LOAD_TIMEOUT_MS);
   load.send({ type: 'end' } satisfies FaultLoadOrder);
   return ((await ended) as unknown as LoadDone).contestants;
 }
 
 /** All serve for a while, without a fault. Rejects with MEERCAT_START_FAILED unless every answer is right. */
-export async function rehearse(stage: Stage, contestants: readonly FaultContestant[]): Promise<void> {
+export async function rehearse(stage: FaultStage, contestants: readonly FaultContestant[]): Promise<void> {
   await beginLoad(stage, contestants, stage.parts.hostPorts, 0);
   await pause(REHEARSAL_MS);
   const loaded = await endLoad(stage);
@@ -83,7 +83,7 @@ function endingsOf({ ending }: LoadedRequests): Readonly<Record<string, number>>
 }
 
 /** Runs one turn; returns the outcome for each contestant that takes part, in their order. */
-export async function runTurn(stage: Stage, turn: FaultTurn<FaultContestant>, round: number, seed: number): Promise<FaultOutcome[]> {
+export async function runTurn(stage: FaultStage, turn: FaultTurn<FaultContestant>, round: number, seed: number): Promise<FaultOutcome[]> {
   const { context, parts } = stage;
   const masters = await Promise.all(turn.map(({ contestant }) => contestant.untilWell()));
   const hostIndex = round % parts.hostPorts.length;

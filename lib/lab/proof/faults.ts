@@ -11,7 +11,7 @@ import { type SharedParts, startSharedParts } from './faults-actions.js';
 import { type FaultContestant, type FaultGround, faultNamespaceOf, startMeercatFleet, tryPeerFleet } from './faults-contestants.js';
 import { type FaultOutcome, spreadOf } from './faults-judge.js';
 import { FAULT_KINDS, planFaultRound } from './faults-plan.js';
-import { rehearse, runTurn, type Stage } from './faults-turns.js';
+import { rehearse, runTurn, type FaultStage } from './faults-turns.js';
 import type { FaultFigures, FaultKind, Spread } from './figures.js';
 
 const HOSTS = 4;
@@ -76,7 +76,7 @@ async function measureAll(context: BenchContext, setup: FaultSetup): Promise<rea
   const parts = await startSharedParts(context, HOSTS, fleets.map(faultNamespaceOf));
   const { child: load } = await startRole('fault-load', [], { core: null, shutdown: context.shutdown });
   const contestants = await startContestants(context, setup, parts);
-  const stage: Stage = { context, parts, load, perSecond, onWrong: setup.onWrong };
+  const stage: FaultStage = { context, parts, load, perSecond, onWrong: setup.onWrong };
   await rehearse(stage, contestants);
   context.say(`faults: ${contestants.map(({ name }) => name).join('; ')}: every balancer answers rightly`);
 

@@ -3,12 +3,12 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ClientRequest, judgeFault, spreadOf, type Watch } from '../../../lib/lab/proof/faults-judge.js';
+import { type ClientRequest, judgeFault, spreadOf, type FaultWatch } from '../../../lib/lab/proof/faults-judge.js';
 
 const test = suite('judging faults');
 
 /** The fault comes at 1000; from 1000 on there are eight windows of 250 ms. */
-const WATCH: Watch = { clients: 4, fromMs: 0, faultMs: 1000, untilMs: 3000 };
+const WATCH: FaultWatch = { clients: 4, fromMs: 0, faultMs: 1000, untilMs: 3000 };
 
 interface Made {
   readonly tookMs?: number;
