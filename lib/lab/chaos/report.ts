@@ -14,11 +14,12 @@ const WITH_HISTORY = 3;
 export function reportChaos(report: ChaosReport): BenchReport {
   const { seed, outcomes, requests, masterships, violations, events } = report;
   const lost = outcomes.reduce((sum, each) => sum + each.lost, 0);
+  const [wellAfterMs, uncountedMs] = [sumOf(outcomes, 'wellAfterMs'), sumOf(outcomes, 'uncountedMs')];
   return {
     notes: [
       `three balancers, four hosts (one drained) and Redis with the users of deploy/redis; seed ${seed}, ${outcomes.length} rounds`,
       `${masterships} masterships, ${requests} requests, of which ${lost} were lost: each where a fault allows it, or it is a violation`,
-      `${violations.length} violations`,
+      `${violations.length} violations; ${seconds(uncountedMs)} s of ${seconds(wellAfterMs)} s of recovery did not count, since the machine was short of CPU`,
     ],
     tables: [tableOf(outcomes)],
     goals: [],
@@ -26,6 +27,12 @@ export function reportChaos(report: ChaosReport): BenchReport {
     wrongName: 'VIOLATION',
     figures: { seed, rounds: outcomes.length, requests, lost, masterships, violations, outcomes },
   };
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+
+function sumOf(outcomes: readonly RoundOutcome[], field: 'wellAfterMs' | 'uncountedMs'): number {
+  return outcomes.reduce((sum, each) => sum + each[field], 0);
 }
 
 /** The violations: the first ones of each rule with their histories. */

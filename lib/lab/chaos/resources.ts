@@ -33,7 +33,7 @@ function memoryOf(pid: number): number {
   }
 }
 
-/** Records the memory of each balancer and of Redis' data. */
+/** Records the memory of each balancer. */
 export function recordMemory({ balancers, history }: Stage): void {
   for (const { name, life, pid } of balancers) {
     const bytes = memoryOf(pid);

@@ -3,18 +3,16 @@
 
 import { Random } from '../../routing/random.js';
 import { createShutdown, type Shutdown } from '../../shutdown.js';
-import { get, pause } from '../health.js';
-import { Agent } from 'node:http';
+import { pause } from '../health.js';
 import { ALL_FAULTS } from './all-faults.js';
 import { checkHistory } from './check.js';
-import { CpuWait } from './cpu-wait.js';
 import type { ChaosEvent, Violation } from './events.js';
 import type { Fault } from './faults.js';
 import { History } from './history.js';
-import { problemOf, startChaosLoad } from './load.js';
+import { startChaosLoad } from './load.js';
 import { recordAtEnd, recordMemory, recordAtRest } from './resources.js';
-import { buildStage, DRAINED_HOST, HOST_NAMES, type Stage } from './stage.js';
-import { lackOf } from './wellness.js';
+import { buildStage, DRAINED_HOST, type Stage } from './stage.js';
+import { untilWell } from './until-well.js';
 
 const LOOK_EVERY_MS = 50;
 
@@ -23,12 +21,6 @@ const WELL_WITHIN_MS = 5000;
 
 /** How long a fleet may take to start on a busy machine. */
 const START_MS = 30_000;
-
-/** A look at the fleet takes no longer, unless this process did not run. */
-const MAX_LOOK_MS = 100;
-
-/** However busy the machine is, the run goes on after so many times the time that was promised. */
-const MOST_TIMES = 6;
 
 /** How long faults last in general. */
 const MIN_HOLD_MS = 300;
@@ -58,8 +50,10 @@ export interface RoundOutcome {
   readonly hit: string;
   /** The longest time without a table of a master, from the fault until the fleet was well. */
   readonly gapMs: number;
-  /** How long after the healing the fleet was well. */
+  /** How long after the healing the fleet was well, by the clock. */
   readonly wellAfterMs: number;
+  /** What does not count of it, since the machine was short of CPU. */
+  readonly uncountedMs: number;
   /** What it lacked when nobody waited any longer; '' if it was well. */
   readonly lack: string;
   /** Requests that got no right answer, allowed or not. */
@@ -139,7 +133,7 @@ async function runRound(stage: Stage, round: number, name: string, random: Rando
   await pause(holdMs);
   await heal();
   history.add({ kind: 'healed', atMs: history.nowMs(), round, fault: name });
-  const { waitedMs, problem } = await untilWell(stage, WELL_WITHIN_MS);
+  const { tookMs, waitedMs, problem } = await untilWell(stage, WELL_WITHIN_MS);
   history.add({ kind: 'settled', atMs: history.nowMs(), waitedMs, problem });
   await recordSettings(stage, WELL_WITHIN_MS - waitedMs);
   const events = history.events.slice(first);
@@ -149,45 +143,11 @@ async function runRound(stage: Stage, round: number, name: string, random: Rando
     fault: name,
     hit,
     gapMs: longestGapMs(history.events, beganAtMs, history.nowMs()),
-    wellAfterMs: waitedMs,
+    wellAfterMs: tookMs,
+    uncountedMs: Math.max(0, tookMs - waitedMs),
     lack: problem,
     lost,
   };
-}
-
-/**
- * Waits until the fleet is well and every balancer serves; returns how long that took, or more than `timeoutMs` and what
- * is lacking. Time in which this process did not run, or a process of the fleet waited for a CPU, does not count.
- */
-async function untilWell(stage: Stage, timeoutMs: number): Promise<{ readonly waitedMs: number; readonly problem: string }> {
-  const { balancers, redis, watch } = stage;
-  const agent = new Agent({ keepAlive: false });
-  const pids = (): number[] => [redis.pid, ...balancers.map(({ pid }) => pid)];
-  const cpu = new CpuWait(pids());
-  const startMs = performance.now();
-  for (let waitedMs = 0; ; ) {
-    const beganMs = performance.now();
-    const pages = new Map(await Promise.all(balancers.map(async (each) => [each.name, await each.health()] as const)));
-    const lack = lackOf(pages, watch.stored, HOST_NAMES);
-    const problem = lack === '' ? await unserved(stage, agent) : lack;
-    const isOver = waitedMs > timeoutMs || performance.now() - startMs > MOST_TIMES * timeoutMs;
-    if (problem === '' || isOver) return { waitedMs: problem === '' ? waitedMs : Math.max(waitedMs, timeoutMs + 1), problem };
-    await pause(LOOK_EVERY_MS);
-    const passedMs = Math.min(performance.now() - beganMs, 2 * LOOK_EVERY_MS + MAX_LOOK_MS);
-    waitedMs += Math.max(0, passedMs - cpu.takeMs(pids()));
-  }
-}
-
-/** The balancer that does not serve a request; '' if all do. */
-async function unserved({ balancers }: Stage, agent: Agent): Promise<string> {
-  const problems = await Promise.all(
-    balancers.map(async ({ name, port }) => {
-      const { status, body } = await get(port, '/well', agent);
-      const problem = problemOf(status, body, '/well');
-      return problem === '' ? '' : `${name} does not serve: ${problem}`;
-    }),
-  );
-  return problems.find((each) => each !== '') ?? '';
 }
 
 /** Records whether the operators' settings stand, once they do or when the time is over. */

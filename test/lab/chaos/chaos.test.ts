@@ -88,6 +88,7 @@ test('the report has a row for each fault and what it hit, and the first violati
     hit,
     gapMs: ms,
     wellAfterMs: ms / 2,
+    uncountedMs: ms / 4,
     lack: '',
     lost: 1,
   });
@@ -105,6 +106,7 @@ test('the report has a row for each fault and what it hit, and the first violati
     ['balancer killed', 'slave', 2, 40, 10, 20, 2],
     ['host killed', 'host', 1, 10, 5, 5, 1],
   ]);
+  assert.is(report.notes.at(-1), '4 violations; 0.0 s of 0.0 s of recovery did not count, since the machine was short of CPU');
   assert.is(report.wrong.length, 4);
   assert.equal(
     report.wrong.map((each) => each.includes('the shortest history')),
