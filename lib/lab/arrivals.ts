@@ -17,6 +17,8 @@ export interface ArrivalTurn {
   readonly measuredMs: number;
   /** Requests unanswered this long after the last one was sent count as if they were answered then. */
   readonly graceMs: number;
+  /** Connections to all ports together; requests beyond wait for one, which counts as latency. No limit unless set. */
+  readonly maxConnections?: number;
 }
 
 /** The result of a turn. */
@@ -49,10 +51,18 @@ export async function runArrivals(): Promise<() => void> {
   return () => undefined;
 }
 
-async function runTurn({ ports, seed, perSecond, warmUpMs, measuredMs, graceMs }: ArrivalTurn): Promise<TurnDone> {
+async function runTurn({
+  ports,
+  seed,
+  perSecond,
+  warmUpMs,
+  measuredMs,
+  graceMs,
+  maxConnections = Number.POSITIVE_INFINITY,
+}: ArrivalTurn): Promise<TurnDone> {
   const lengthMs = warmUpMs + measuredMs;
   const arrivals = drawArrivals(seed, perSecond, lengthMs, ports.length);
-  const load = new OpenLoad(ports, arrivals);
+  const load = new OpenLoad(ports, arrivals, Math.ceil(maxConnections / ports.length));
   await load.send();
   await load.untilAnswered(graceMs);
   return { type: 'done', ...load.end(warmUpMs, lengthMs) };
@@ -70,12 +80,13 @@ class OpenLoad {
   #sent = 0;
   #ended = 0;
 
-  constructor(ports: readonly number[], arrivals: DrawnArrivals) {
+  /** @param maxConnections to each port */
+  constructor(ports: readonly number[], arrivals: DrawnArrivals, maxConnections: number) {
     const count = arrivals.atMs.length;
     this.#arrivals = arrivals;
     this.#answeredAtMs = new Float64Array(count).fill(Number.NaN);
     this.#lateMs = new Float64Array(count);
-    this.#pools = ports.map((port) => new Pool(port, (index, body) => this.#onEnd(index, body)));
+    this.#pools = ports.map((port) => new Pool(port, maxConnections, (index, body) => this.#onEnd(index, body)));
   }
 
   /** Sends all requests at their due times. */
@@ -163,33 +174,55 @@ class OpenLoad {
 
 type OnEnd = (index: number, answer: { readonly status: number; readonly body: string }) => void;
 
-/** Keep-alive connections to one port, in LIFO order; opens a new one if none is idle. */
+/** Keep-alive connections to one port, in LIFO order; opens a new one if none is idle, up to a limit. */
 class Pool {
   readonly #port: number;
   readonly #onEnd: OnEnd;
   readonly #free: Connection[] = [];
   readonly #all = new Set<Connection>();
+  readonly #maxConnections: number;
+  /** Requests that wait for a connection, from `#firstWaiting` on. */
+  readonly #waiting: { readonly index: number; readonly path: string }[] = [];
+  #firstWaiting = 0;
 
-  constructor(port: number, onEnd: OnEnd) {
+  constructor(port: number, maxConnections: number, onEnd: OnEnd) {
     this.#port = port;
+    this.#maxConnections = maxConnections;
     this.#onEnd = onEnd;
   }
 
   send(index: number, path: string): void {
-    let connection = this.#free.pop();
-    if (connection === undefined) {
-      connection = new Connection(
-        this.#port,
-        this.#onEnd,
-        (opened) => this.#free.push(opened),
-        (closed) => this.#forget(closed),
-      );
-      this.#all.add(connection);
-    }
-    connection.send(index, path);
+    const connection = this.#free.pop() ?? (this.#all.size < this.#maxConnections ? this.#open() : undefined);
+    if (connection === undefined) this.#waiting.push({ index, path });
+    else connection.send(index, path);
+  }
+
+  #open(): Connection {
+    const connection = new Connection(
+      this.#port,
+      this.#onEnd,
+      (free) => {
+        this.#free.push(free);
+        this.#sendWaiting();
+      },
+      (closed) => {
+        this.#forget(closed);
+        this.#sendWaiting();
+      },
+    );
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #sendWaiting(): void {
+    const next = this.#waiting[this.#firstWaiting];
+    if (next === undefined) return;
+    this.#firstWaiting++;
+    this.send(next.index, next.path);
   }
 
   close(): void {
+    this.#firstWaiting = this.#waiting.length;
     for (const connection of this.#all) connection.close();
   }
 

@@ -30,9 +30,11 @@ export const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
  * V8 compiles a balancer's code in steps: CPU per request has settled after some 4000 requests. Until then the compiler
  * would use up a small share of CPU. Other programs only open connections to hosts.
  */
-const WARM_UP_REQUESTS = 5000;
+const WARM_UP_REQUESTS = 4000;
+const WARM_UP_SHARE = 0.4;
+/** In turns of this length at most: each one leaves nothing to the next, however slow the machine is. */
+const WARM_UP_TURN_SECONDS = 2;
 const PEERS_WARM_UP_SECONDS = 0.3;
-const WARM_UP_SHARE = 0.6;
 
 /** The warm-up of a run with very short turns is at most this many times their length. */
 const WARM_UP_TIMES = 12;
@@ -79,8 +81,9 @@ export async function runLoads(
   const perSecond = WARM_UP_SHARE * HOSTS_PER_SECOND;
   for (const contender of all) {
     const wanted = contender.program === 'meercat' ? (WARM_UP_REQUESTS * contender.balancers) / perSecond : PEERS_WARM_UP_SECONDS;
-    const seconds = Math.min(wanted, WARM_UP_TIMES * plan.seconds);
-    await runLoadTurn(rig, { contender, cores: null, perSecond, seed: plan.seed, seconds });
+    const turns = Math.ceil(Math.min(wanted, WARM_UP_TIMES * plan.seconds) / WARM_UP_TURN_SECONDS);
+    const seconds = Math.min(wanted, WARM_UP_TIMES * plan.seconds) / turns;
+    for (let turn = 0; turn < turns; turn++) await runLoadTurn(rig, { contender, cores: null, perSecond, seed: plan.seed + turn, seconds });
   }
   const contestants = plannedContestants(plan, quota.kind).flatMap((each): Running[] => {
     const contender = all.find(({ program, balancers }) => program === each.program && balancers === each.balancers);

@@ -14,6 +14,9 @@ const SETTLE_SHARE = 1 / 3;
 /** Requests unanswered this long after the last one was due have failed. */
 const GRACE_MS = 500;
 
+/** A balancer that falls behind must not make the load open a connection for each request: no turn within the SLO needs as many. */
+const MAX_CONNECTIONS = 1024;
+
 /** Until the last requests of a turn are answered, about. */
 const LAST_ANSWERS_MS = 200;
 
@@ -56,7 +59,7 @@ export async function runLoadTurn(
     const { turn, hosts, before, after } = await runHostsTurn(
       rig.hosts,
       rig.load,
-      { ports, perSecond, seed, slow: rig.slow, ...times },
+      { ports, perSecond, seed, slow: rig.slow, maxConnections: MAX_CONNECTIONS, ...times },
       read,
     );
     return sampleOf(turn, hosts, seconds, before === null || after === null ? null : [before, after]);
