@@ -95,7 +95,8 @@ export class Coordination {
 
   /** The rows of a table that are charged. */
   rowsOf({ hosts, figures, loads }: HostTable): number {
-    return this.#changed(hosts.length + figures.length + loads.length);
+    // Reports change rows whatever is requested.
+    return hosts.length + figures.length + this.#changed(loads.length);
   }
 
   /** Hosts that would have changed if each request were the number that it stands for: they change independently. */

@@ -76,7 +76,8 @@ export function simulateFleet(scenario: Scenario, plan: ScalingPlan, seed: numbe
   return figureOf(plan, scaled, found);
 }
 
-interface Scaled {
+/** A scenario whose requests stand for several. */
+export interface Scaled {
   readonly scenario: Scenario;
   readonly standsFor: number;
   readonly hostSpeed: number;
@@ -84,7 +85,7 @@ interface Scaled {
 }
 
 /** The scenario of a fleet, with requests that stand for several. */
-function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
+export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
   const cost = scenario.balancerCost as BalancerCost;
   const cores = cpu === 'whole' ? cost.cores : cost.cores / balancers;
   // The traffic thread uses one core at most.
