@@ -1,10 +1,9 @@
 // An open load in a separate process: each request is sent when it is due, whether or not earlier ones were answered,
 // and its latency counts from its due time, however late it was sent. Every response is checked against its request.
 
-import { connect, type Socket } from 'node:net';
+import { Pool } from './arrival-pool.js';
 import { type DrawnArrivals, CLASSES, drawArrivals } from './scenario.js';
 import { percentile } from './statistics.js';
-import { readAnswer } from './virtual-host-http.js';
 
 /** An order to the load: one turn. */
 export interface ArrivalTurn {
@@ -20,6 +19,17 @@ export interface ArrivalTurn {
   /** Connections to all ports together; requests beyond wait for one, which counts as latency. No limit unless set. */
   readonly maxConnections?: number;
 }
+
+/** An order to open connections ahead of the next turn, which must be to the same ports. */
+export interface ArrivalConnections {
+  readonly type: 'connect';
+  readonly ports: readonly number[];
+  /** To all ports together; each port has as many. The next turn opens no others. */
+  readonly connections: number;
+}
+
+/** Longest wait for connections that are opened ahead. */
+const OPEN_TIMEOUT_MS = 5000;
 
 /** The result of a turn. */
 export interface TurnDone {
@@ -42,27 +52,49 @@ export interface TurnDone {
   readonly lateMs: number;
 }
 
-/** Runs the role `arrivals`: executes each `turn` message and replies `done`. */
+/** Runs the role `arrivals`: replies `connected` to `connect`, executes each `turn` message and replies `done`. */
 export async function runArrivals(): Promise<() => void> {
-  process.on('message', async (turn: ArrivalTurn) => {
-    if (turn.type === 'turn') process.send?.(await runTurn(turn));
+  let opened: Opened = { ports: [], pools: [] };
+  process.on('message', async (order: ArrivalTurn | ArrivalConnections) => {
+    if (order.type === 'connect') {
+      close(opened);
+      opened = await connectAll(order);
+      process.send?.({ type: 'connected' });
+    } else if (order.type === 'turn') {
+      const ready = opened;
+      opened = { ports: [], pools: [] };
+      process.send?.(await runTurn(order, ready));
+    }
   });
   process.send?.({ type: 'ready' });
   return () => undefined;
 }
 
-async function runTurn({
-  ports,
-  seed,
-  perSecond,
-  warmUpMs,
-  measuredMs,
-  graceMs,
-  maxConnections = Number.POSITIVE_INFINITY,
-}: ArrivalTurn): Promise<TurnDone> {
+/** Pools with connections that are open already. */
+interface Opened {
+  readonly ports: readonly number[];
+  readonly pools: readonly Pool[];
+}
+
+function close({ pools }: Opened): void {
+  for (const pool of pools) pool.close();
+}
+
+async function connectAll({ ports, connections }: ArrivalConnections): Promise<Opened> {
+  const each = Math.ceil(connections / ports.length);
+  const pools = ports.map((port) => new Pool(port, each));
+  await Promise.all(pools.map((pool) => pool.open(each, OPEN_TIMEOUT_MS)));
+  return { ports, pools };
+}
+
+async function runTurn(turn: ArrivalTurn, opened: Opened): Promise<TurnDone> {
+  const { ports, seed, perSecond, warmUpMs, measuredMs, graceMs, maxConnections = Number.POSITIVE_INFINITY } = turn;
   const lengthMs = warmUpMs + measuredMs;
   const arrivals = drawArrivals(seed, perSecond, lengthMs, ports.length);
-  const load = new OpenLoad(ports, arrivals, Math.ceil(maxConnections / ports.length));
+  const isReady = ports.join() === opened.ports.join();
+  if (!isReady) close(opened);
+  const pools = isReady ? opened.pools : ports.map((port) => new Pool(port, Math.ceil(maxConnections / ports.length)));
+  const load = new OpenLoad(pools, arrivals);
   await load.send();
   await load.untilAnswered(graceMs);
   return { type: 'done', ...load.end(warmUpMs, lengthMs) };
@@ -80,13 +112,13 @@ class OpenLoad {
   #sent = 0;
   #ended = 0;
 
-  /** @param maxConnections to each port */
-  constructor(ports: readonly number[], arrivals: DrawnArrivals, maxConnections: number) {
+  constructor(pools: readonly Pool[], arrivals: DrawnArrivals) {
     const count = arrivals.atMs.length;
     this.#arrivals = arrivals;
     this.#answeredAtMs = new Float64Array(count).fill(Number.NaN);
     this.#lateMs = new Float64Array(count);
-    this.#pools = ports.map((port) => new Pool(port, maxConnections, (index, body) => this.#onEnd(index, body)));
+    this.#pools = pools;
+    for (const pool of pools) pool.begin((index, answer) => this.#onEnd(index, answer));
   }
 
   /** Sends all requests at their due times. */
@@ -169,118 +201,5 @@ class OpenLoad {
     }
     const what = answer.status === 0 ? answer.body : String(answer.status);
     this.#failed[what] = (this.#failed[what] ?? 0) + 1;
-  }
-}
-
-type OnEnd = (index: number, answer: { readonly status: number; readonly body: string }) => void;
-
-/** Keep-alive connections to one port, in LIFO order; opens a new one if none is idle, up to a limit. */
-class Pool {
-  readonly #port: number;
-  readonly #onEnd: OnEnd;
-  readonly #free: Connection[] = [];
-  readonly #all = new Set<Connection>();
-  readonly #maxConnections: number;
-  /** Requests that wait for a connection, from `#firstWaiting` on. */
-  readonly #waiting: { readonly index: number; readonly path: string }[] = [];
-  #firstWaiting = 0;
-
-  constructor(port: number, maxConnections: number, onEnd: OnEnd) {
-    this.#port = port;
-    this.#maxConnections = maxConnections;
-    this.#onEnd = onEnd;
-  }
-
-  send(index: number, path: string): void {
-    const connection = this.#free.pop() ?? (this.#all.size < this.#maxConnections ? this.#open() : undefined);
-    if (connection === undefined) this.#waiting.push({ index, path });
-    else connection.send(index, path);
-  }
-
-  #open(): Connection {
-    const connection = new Connection(
-      this.#port,
-      this.#onEnd,
-      (free) => {
-        this.#free.push(free);
-        this.#sendWaiting();
-      },
-      (closed) => {
-        this.#forget(closed);
-        this.#sendWaiting();
-      },
-    );
-    this.#all.add(connection);
-    return connection;
-  }
-
-  #sendWaiting(): void {
-    const next = this.#waiting[this.#firstWaiting];
-    if (next === undefined) return;
-    this.#firstWaiting++;
-    this.send(next.index, next.path);
-  }
-
-  close(): void {
-    this.#firstWaiting = this.#waiting.length;
-    for (const connection of this.#all) connection.close();
-  }
-
-  #forget(connection: Connection): void {
-    this.#all.delete(connection);
-    const at = this.#free.indexOf(connection);
-    if (at >= 0) this.#free.splice(at, 1);
-  }
-}
-
-/** A connection with at most one request in flight. */
-class Connection {
-  readonly #socket: Socket;
-  readonly #onEnd: OnEnd;
-  readonly #onFree: (connection: Connection) => void;
-  #index = -1;
-  #text = '';
-  #error = 'the connection was closed';
-
-  constructor(port: number, onEnd: OnEnd, onFree: (connection: Connection) => void, onClosed: (connection: Connection) => void) {
-    this.#onEnd = onEnd;
-    this.#onFree = onFree;
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.#socket.setEncoding('latin1');
-    this.#socket.on('data', (chunk) => this.#take(String(chunk)));
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error.code ?? error.message;
-    });
-    this.#socket.on('close', () => {
-      onClosed(this);
-      this.#finish({ status: 0, body: this.#error });
-    });
-  }
-
-  send(index: number, path: string): void {
-    this.#index = index;
-    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: bench\r\nX-Request: ${index}\r\n\r\n`);
-  }
-
-  /** Closes the connection; its pending request counts as neither answered nor failed. */
-  close(): void {
-    this.#index = -1;
-    this.#socket.destroy();
-  }
-
-  #take(chunk: string): void {
-    this.#text += chunk;
-    const answer = readAnswer(this.#text);
-    if (answer === undefined) return;
-    this.#text = '';
-    this.#finish(answer);
-    if (answer.isKept) this.#onFree(this);
-    else this.#socket.destroy();
-  }
-
-  #finish(answer: { readonly status: number; readonly body: string }): void {
-    const index = this.#index;
-    this.#index = -1;
-    if (index >= 0) this.#onEnd(index, answer);
   }
 }

@@ -2,7 +2,7 @@
 // read at the start and at the end of the measured time. With the same seed, hosts and requests are the same whoever
 // balances them. At the end the hosts answer all that is left, so that a turn leaves nothing to the next one.
 
-import type { ArrivalTurn, TurnDone } from './arrivals.js';
+import type { ArrivalConnections, ArrivalTurn, TurnDone } from './arrivals.js';
 import { pause } from './health.js';
 import type { LabChild } from './processes.js';
 import type { HostsSeen } from './virtual-hosts.js';
@@ -22,6 +22,16 @@ export interface TurnSeen<Reading> {
   /** What the caller read when the measured time began, and when it ended. */
   readonly before: Reading;
   readonly after: Reading;
+}
+
+/**
+ * Opens connections for the next turn, and has a request answered on each. That turn opens no others. Rejects if the load
+ * ends or does not answer.
+ */
+export async function openConnections(load: LabChild, ports: readonly number[], connections: number): Promise<void> {
+  const connected = load.next('connected', ANSWER_TIMEOUT_MS);
+  load.send({ type: 'connect', ports, connections } satisfies ArrivalConnections);
+  await connected;
 }
 
 /** Runs a turn with the roles `virtual-hosts` and `arrivals`. Rejects if one of them ends or does not answer. */

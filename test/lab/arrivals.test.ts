@@ -13,7 +13,7 @@ const test = suite('open load');
 
 const ANSWER_MS = 40;
 
-test('with a limit on connections no more are open, all requests are answered, and their wait is latency', async () => {
+test('with a limit on connections, or those opened ahead, no more are open, all requests are answered, and their wait is latency', async () => {
   const shutdown = createShutdown((error) => assert.unreachable(String(error)));
   let [open, most] = [0, 0];
   const server = createServer((request, response) => {
@@ -43,6 +43,15 @@ test('with a limit on connections no more are open, all requests are answered, a
     // Two connections answer 50 requests a second: the last of the 0.5 s waits for more than all before it but 25.
     assert.ok(Math.max(...limited.latencyMs) > (limited.sent / 2) * ANSWER_MS - 500 - ANSWER_MS, 'the wait is latency');
     assert.ok(limited.grown > limited.sent / 2, 'most requests still wait at the end');
+    most = 0;
+    const connected = child.next('connected', 30_000);
+    child.send({ type: 'connect', ports: [port], connections: 3 });
+    await connected;
+    assert.equal([open, most], [3, 3], 'connections that are opened ahead are open before the turn');
+    const ahead = await run({});
+    assert.is(most, 3, 'the turn opens no others');
+    assert.equal([ahead.failed, ahead.wrong, ahead.unfinished], [{}, [], 0]);
+    assert.is(ahead.latencyMs.length, ahead.sent, 'those that opened them are not counted');
     const free = await run({});
     assert.ok(most > 2 && free.unfinished === 0, `${most} connections`);
   } finally {

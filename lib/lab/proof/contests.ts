@@ -13,7 +13,7 @@ export const COMPARISON_NAMES: Readonly<Record<Comparison, string>> = {
 export const COMPARISONS: readonly Comparison[] = ['total', 'each'];
 
 /** The faults, in the order of the report. */
-export const FAULTS_IN_ORDER: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly FaultKind[] = [
   'kill a balancer',
   'kill the master',
   'freeze a balancer',

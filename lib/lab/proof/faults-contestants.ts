@@ -3,6 +3,7 @@
 // and restarted as its users do.
 
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { MeercatError, messageOf } from '../../errors.js';
 import { get, until } from '../health.js';
 import { LabBalancer, untilOneMaster } from '../lab-fleet.js';
@@ -25,8 +26,11 @@ export interface FaultBalancer {
   readonly link: TcpLink | undefined;
   /** Freezes all its processes, or lets them go on. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Kills all its processes (SIGKILL) and starts it again as soon as they are gone; resolves when it serves. */
-  killAndStart(): Promise<void>;
+  /**
+   * Kills all its processes at once (SIGKILL), as a service manager kills a control group, and starts it again as soon as
+   * its port is free. Resolves when it serves, with the time (ms) from the kill to the start.
+   */
+  killAndStart(): Promise<number>;
   /** Restarts it as its users do; resolves when it serves again. */
   renew(): Promise<void>;
 }
@@ -67,18 +71,23 @@ export async function startMeercatFleet(
   );
   const hosts = hostPorts.length;
   const members = fleet.map((balancer, index): FaultBalancer => {
-    const restartBy = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-      balancer.process.kill(signal);
-      await balancer.process.exited;
-      balancer.restart();
-      await untilRight(balancer.port);
-    };
     return {
       port: balancer.port,
       link: links[index],
       signal: (signal) => balancer.process.kill(signal),
-      killAndStart: () => restartBy('SIGKILL'),
-      renew: () => restartBy('SIGTERM'),
+      async killAndStart() {
+        balancer.process.kill('SIGKILL');
+        const startedAfterMs = await untilFree(balancer.port);
+        balancer.restart();
+        await untilRight(balancer.port);
+        return startedAfterMs;
+      },
+      async renew() {
+        balancer.process.kill('SIGTERM');
+        await balancer.process.exited;
+        balancer.restart();
+        await untilRight(balancer.port);
+      },
     };
   });
   return {
@@ -121,12 +130,12 @@ async function startPeerFleet(
         link: undefined,
         signal: signalAll,
         async killAndStart() {
-          const killed = signalAll('SIGKILL');
-          await started.exited;
-          // A worker that still listens would answer in place of the new one.
-          await until(`${program} to be gone`, START_TIMEOUT_MS, 1, () => !killed.some(isRunning));
+          signalAll('SIGKILL');
+          // Not until its processes are gone: a killed worker whose master is dead waits for init to reap it.
+          const startedAfterMs = await untilFree(started.port);
           started = await started.again();
           await untilRight(started.port);
+          return startedAfterMs;
         },
         async renew() {
           const before = new Set(processes());
@@ -167,7 +176,7 @@ async function untilRight(port: number): Promise<void> {
 }
 
 /** Returns false if the process has ended. */
-function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
@@ -176,6 +185,20 @@ function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-function isRunning(pid: number): boolean {
-  return sendSignal(pid, 0);
+/** Waits until nobody listens on this port; resolves with the time that took (ms). */
+export async function untilFree(port: number): Promise<number> {
+  const startMs = performance.now();
+  await until(`port ${port} to be free`, START_TIMEOUT_MS, 1, () => isRefused(port));
+  return performance.now() - startMs;
+}
+
+function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
 }

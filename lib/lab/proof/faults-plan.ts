@@ -2,18 +2,8 @@
 // meets one fault. Pure. Contestants share a turn where their faults cost no CPU or do not touch each other; a Meercat
 // balancer that starts needs much CPU for a moment, so those turns belong to one contestant.
 
+import { FAULT_KINDS } from './contests.js';
 import type { FaultKind, Program } from './figures.js';
-
-/** All faults, in the order of the report. */
-export const FAULT_KINDS: readonly FaultKind[] = [
-  'kill a balancer',
-  'kill the master',
-  'freeze a balancer',
-  'cut a balancer off Redis',
-  'kill Redis',
-  'kill a host',
-  'rolling restart',
-];
 
 /** Faults of what only Meercat has. */
 const OF_COORDINATION: ReadonlySet<FaultKind> = new Set(['kill the master', 'cut a balancer off Redis', 'kill Redis']);

@@ -1,7 +1,7 @@
 // The turns of the fault rounds: the load begins, each contestant that takes part meets its fault, and what their clients
 // saw is judged.
 
-import { MeercatError } from '../../errors.js';
+import { MeercatError, messageOf } from '../../errors.js';
 import type { BenchContext } from '../context.js';
 import { machineMs, pause } from '../health.js';
 import type { LabChild } from '../processes.js';
@@ -82,10 +82,41 @@ function endingsOf({ ending }: LoadedRequests): Readonly<Record<string, number>>
   return counts;
 }
 
-/** Runs one turn; returns the outcome for each contestant that takes part, in their order. */
-export async function runTurn(stage: FaultStage, turn: FaultTurn<FaultContestant>, round: number, seed: number): Promise<FaultOutcome[]> {
+/** A fault that a contestant met. */
+export interface MetFault extends FaultOutcome {
+  /** From the kill of a balancer to its start again (ms); null with other faults. */
+  readonly startedAfterMs: number | null;
+}
+
+/**
+ * Runs one turn; returns for each contestant that takes part, in their order, what its clients saw, or why it did not come
+ * back. Rejects if what they share does not come back.
+ */
+export async function runTurn(
+  stage: FaultStage,
+  planned: FaultTurn<FaultContestant>,
+  round: number,
+  seed: number,
+): Promise<(MetFault | string)[]> {
+  const states = await Promise.all(
+    planned.map(({ contestant }) => contestant.untilWell().catch((error: unknown) => `was not well before it: ${messageOf(error)}`)),
+  );
+  const isWell = (index: number): boolean => typeof states[index] !== 'string';
+  const turn = planned.filter((_, index) => isWell(index));
+  const masters = states.filter((state) => typeof state !== 'string');
+  const met = turn.length === 0 ? [] : await meetFaults(stage, turn, masters, round, seed);
+  return states.map((state) => (typeof state === 'string' ? state : (met.shift() as MetFault | string)));
+}
+
+/** The turn itself, of contestants that are well. */
+async function meetFaults(
+  stage: FaultStage,
+  turn: FaultTurn<FaultContestant>,
+  masters: readonly FaultBalancer[],
+  round: number,
+  seed: number,
+): Promise<(MetFault | string)[]> {
   const { context, parts } = stage;
-  const masters = await Promise.all(turn.map(({ contestant }) => contestant.untilWell()));
   const hostIndex = round % parts.hostPorts.length;
   await beginLoad(
     stage,
@@ -105,23 +136,37 @@ export async function runTurn(stage: FaultStage, turn: FaultTurn<FaultContestant
     hits.set(fault, running);
     return running;
   };
-  await Promise.all(
-    turn.map(({ contestant, fault }, index) => {
-      const victim = victimOf(fault, contestant, masters[index] as FaultBalancer);
-      switch (fault) {
-        case 'kill a balancer':
-        case 'kill the master':
-          return victim.killAndStart();
-        case 'freeze a balancer':
-          return freezeBalancer(victim, context);
-        case 'cut a balancer off Redis':
-          return cutOffRedis(victim);
-        case 'rolling restart':
-          return rollingRestart(contestant.members);
-        case 'kill Redis':
-          return once(fault, () => parts.killRedis());
-        case 'kill a host':
-          return once(fault, () => parts.killHost(hostIndex));
+  const hit = async ({ contestant, fault }: (typeof turn)[number], master: FaultBalancer): Promise<number | null> => {
+    const victim = victimOf(fault, contestant, master);
+    switch (fault) {
+      case 'kill a balancer':
+      case 'kill the master':
+        return victim.killAndStart();
+      case 'freeze a balancer':
+        await freezeBalancer(victim, context);
+        return null;
+      case 'cut a balancer off Redis':
+        await cutOffRedis(victim);
+        return null;
+      case 'rolling restart':
+        await rollingRestart(contestant.members);
+        return null;
+      case 'kill Redis':
+        await once(fault, () => parts.killRedis());
+        return null;
+      case 'kill a host':
+        await once(fault, () => parts.killHost(hostIndex));
+        return null;
+    }
+  };
+  const isShared = (fault: FaultKind): boolean => fault === 'kill Redis' || fault === 'kill a host';
+  const hitAfter = await Promise.all(
+    turn.map(async (each, index) => {
+      try {
+        return await hit(each, masters[index] as FaultBalancer);
+      } catch (error) {
+        if (isShared(each.fault)) throw error;
+        return `did not come back: ${messageOf(error)}`;
       }
     }),
   );
@@ -131,8 +176,10 @@ export async function runTurn(stage: FaultStage, turn: FaultTurn<FaultContestant
   const direct = requestsOf(all.at(-1) as LoadedRequests);
 
   return turn.map(({ contestant: { name }, fault }, index) => {
+    const startedAfterMs = hitAfter[index] as number | null | string;
     const loaded = all[index] as LoadedRequests;
     for (const what of loaded.wrong) stage.onWrong?.(`${name}, ${fault}: ${what}`);
+    if (typeof startedAfterMs === 'string') return startedAfterMs;
     const outcome = judgeFault(requestsOf(loaded), direct, { clients: CLIENTS, fromMs, faultMs, untilMs });
     const { right: _, ...lostBy } = endingsOf(loaded);
     const figures = [
@@ -142,9 +189,10 @@ export async function runTurn(stage: FaultStage, turn: FaultTurn<FaultContestant
       `${Math.round(outcome.clientsNoticing * 100)} % of clients noticed`,
       `longest wait ${Math.round(outcome.worstMs)} ms`,
       `p99 before ${Math.round(outcome.p99BeforeMs)} ms`,
+      ...(startedAfterMs === null ? [] : [`started ${startedAfterMs.toFixed(1)} ms after the kill`]),
     ];
     context.say(`faults, round ${round + 1}: ${name}, ${fault}: ${figures.join(', ')}`);
-    return outcome;
+    return { ...outcome, startedAfterMs };
   });
 }
 

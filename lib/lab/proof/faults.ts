@@ -9,9 +9,10 @@ import { startRole } from '../processes.js';
 import { rounded } from '../statistics.js';
 import { type SharedParts, startSharedParts } from './faults-actions.js';
 import { type FaultContestant, type FaultGround, faultNamespaceOf, startMeercatFleet, tryPeerFleet } from './faults-contestants.js';
-import { type FaultOutcome, spreadOf } from './faults-judge.js';
-import { FAULT_KINDS, planFaultRound } from './faults-plan.js';
-import { rehearse, runTurn, type FaultStage } from './faults-turns.js';
+import { spreadOf } from './faults-judge.js';
+import { FAULT_KINDS } from './contests.js';
+import { planFaultRound } from './faults-plan.js';
+import { rehearse, runTurn, type FaultStage, type MetFault } from './faults-turns.js';
 import type { FaultFigures, FaultKind, Spread } from './figures.js';
 
 const HOSTS = 4;
@@ -38,17 +39,13 @@ export interface FaultSetup {
   readonly onWrong?: (what: string) => void;
 }
 
-/** The figures of a fault, with what the contract does not ask for. */
-export interface MeasuredFault extends FaultFigures {
-  /** Longest time that a client waited for an answer or a failure, from when the request was due. */
-  readonly worstMs: Spread;
-  /** Rounds in which it was not back to normal when the watch ended: its time to recover is longer than measured. */
-  readonly unrecovered: number;
-}
+/** The figures of a fault. */
+export type MeasuredFault = FaultFigures & Required<Pick<FaultFigures, 'worstMs' | 'unrecovered'>>;
 
 /**
- * Measures all faults that apply to each contestant, and stops all that it started. Rejects with MEERCAT_START_FAILED if
- * something does not come back. Nothing else should use the machine meanwhile.
+ * Measures all faults that apply to each contestant, and stops all that it started. What does not come back ends what it
+ * takes part in, and is told as left out: the figures until then remain. Rejects with MEERCAT_START_FAILED if there are
+ * none. Nothing else should use the machine meanwhile.
  */
 export async function measureFaults(context: BenchContext, setup: FaultSetup): Promise<readonly MeasuredFault[]> {
   const shutdown = shutdownWithin(context.shutdown, context.say);
@@ -80,15 +77,37 @@ async function measureAll(context: BenchContext, setup: FaultSetup): Promise<rea
   await rehearse(stage, contestants);
   context.say(`faults: ${contestants.map(({ name }) => name).join('; ')}: every balancer answers rightly`);
 
-  const outcomes = new Map(contestants.map((contestant) => [contestant, new Map<FaultKind, FaultOutcome[]>()]));
-  for (let round = 0; round < setup.rounds; round++) {
-    for (const turn of planFaultRound(contestants, faults)) {
-      const judged = await runTurn(stage, turn, round, seed + round);
-      turn.forEach(({ contestant, fault }, index) => {
-        const byFault = outcomes.get(contestant);
-        byFault?.set(fault, [...(byFault.get(fault) ?? []), judged[index] as FaultOutcome]);
-      });
+  const outcomes = new Map(contestants.map((contestant) => [contestant, new Map<FaultKind, MetFault[]>()]));
+  const leave = (what: string, reason: string): void => {
+    const said = `faults: ${what}: ${reason}; it meets no more`;
+    context.say(said);
+    setup.onLeftOut?.(said);
+  };
+  const gone = new Set<FaultContestant>();
+  const turns = Array.from({ length: setup.rounds }, (_, round) =>
+    planFaultRound(contestants, faults).map((turn) => ({ turn, round })),
+  ).flat();
+  for (const { turn, round } of turns) {
+    const present = turn.filter(({ contestant }) => !gone.has(contestant));
+    if (present.length === 0) continue;
+    let met: readonly (MetFault | string)[];
+    try {
+      met = await runTurn(stage, present, round, seed + round);
+    } catch (error) {
+      // What all share did not come back.
+      if ([...outcomes.values()].every(({ size }) => size === 0)) throw error;
+      leave(`every contestant, ${present[0]?.fault}, round ${round + 1}`, messageOf(error));
+      break;
     }
+    present.forEach(({ contestant, fault }, index) => {
+      const each = met[index] as MetFault | string;
+      const byFault = outcomes.get(contestant);
+      if (typeof each !== 'string') byFault?.set(fault, [...(byFault.get(fault) ?? []), each]);
+      else {
+        gone.add(contestant);
+        leave(`${contestant.name}, ${fault}, round ${round + 1}`, each);
+      }
+    });
   }
   return contestants.flatMap((contestant) =>
     FAULT_KINDS.flatMap((fault) => {
@@ -125,9 +144,9 @@ function figuresOf(
   { name, program, balancers }: FaultContestant,
   fault: FaultKind,
   perSecond: number,
-  outcomes: readonly FaultOutcome[],
+  outcomes: readonly MetFault[],
 ): MeasuredFault {
-  const spread = (places: number, of: (outcome: FaultOutcome) => number): Spread =>
+  const spread = (places: number, of: (outcome: MetFault) => number): Spread =>
     spreadOf(outcomes.map((outcome) => rounded(of(outcome), places)));
   return {
     contestant: name,
@@ -141,5 +160,8 @@ function figuresOf(
     clientsNoticing: spread(4, ({ clientsNoticing }) => clientsNoticing),
     worstMs: spread(1, ({ worstMs }) => worstMs),
     unrecovered: outcomes.filter(({ hasRecovered }) => !hasRecovered).length,
+    ...(outcomes.every(({ startedAfterMs }) => startedAfterMs !== null)
+      ? { startedAfterMs: spread(1, ({ startedAfterMs }) => startedAfterMs ?? 0) }
+      : {}),
   };
 }

@@ -78,6 +78,11 @@ export class FigureFields extends JsonFields {
     return this.isNull(name) ? null : this.spread(name);
   }
 
+  /** Whether the field is there. */
+  override has(name: string): boolean {
+    return this.#object[name] !== undefined;
+  }
+
   /** Whether the field is there and null. */
   isNull(name: string): boolean {
     return this.#object[name] === null;

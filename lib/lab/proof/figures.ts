@@ -102,6 +102,12 @@ export interface FaultFigures {
   readonly recoverMs: Spread;
   /** Share (0..1) of clients that had a failed request, or waited for longer than a second for one. */
   readonly clientsNoticing: Spread;
+  /** Longest time that a client waited for an answer or a failure, from when the request was due; absent in earlier runs. */
+  readonly worstMs?: Spread;
+  /** Rounds in which it was not back to normal when the watch ended: its time to recover is longer than measured. */
+  readonly unrecovered?: number;
+  /** From the kill of a balancer to its start again (ms); absent with other faults. */
+  readonly startedAfterMs?: Spread;
 }
 
 /** What a request and a message cost a balancer: measured, and input of the simulation. */

@@ -8,15 +8,15 @@ import type { ContestantPlan, ProofPlan } from './plan.js';
 import { TurnProgress } from './progress.js';
 import { spreadOf } from './faults-judge.js';
 import { breachOf, loadFiguresOf, type Sample, type Slo } from './samples.js';
-import { FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from './search.js';
+import { firstRung, FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from './search.js';
 import { type Rig, runLoadTurn, turnMs } from './turns.js';
 
 /** Loads that are measured, in percent of the highest load of the single Meercat balancer. */
 export const PERCENT: readonly number[] = [50, 70, 90];
 
 /** Turns of a search in the first round, and in a later one: about. */
-const FIRST_SEARCH_TURNS = 6.5;
-const LATER_SEARCH_TURNS = 3.5;
+const FIRST_SEARCH_TURNS = 5;
+const LATER_SEARCH_TURNS = 4;
 
 /** A contestant with its processes. */
 export interface Running extends ContestantPlan {
@@ -101,7 +101,10 @@ class Loads {
       if (breachOf(sample, slo, Number.POSITIVE_INFINITY) === null) floorRung = rung;
     }
     this.#floor.rungs.push(floorRung);
-    const searches = contestants.map((each) => ({ each, search: new HighestSearch(LADDER.length, this.#seen.get(each)?.rungs.at(-1)) }));
+    const searches = contestants.map((each) => ({
+      each,
+      search: new HighestSearch(LADDER.length, this.#seen.get(each)?.rungs.at(-1) ?? firstRung(each, hostsPerSecond)),
+    }));
     while (searches.some(({ search }) => search.next !== null)) {
       for (const { each, search } of rotated(searches, round - 1)) {
         const rung = search.next;

@@ -3,7 +3,7 @@
 
 import { MeercatError } from '../../errors.js';
 import { answersOf, countTable } from './answer.js';
-import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULTS_IN_ORDER, type LoadStep, loadsOf } from './contests.js';
+import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULT_KINDS, type LoadStep, loadsOf } from './contests.js';
 import type { Comparison, ContestantFigures, FaultKind, ProofFigures } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
 import { plotsOf } from './plots.js';
@@ -103,7 +103,7 @@ function faultMatrix({ faults }: ProofFigures): ProofTable | null {
     caption: 'Faults: requests lost; recovery in ms',
     rows: [
       ['fault', ...names],
-      ...FAULTS_IN_ORDER.filter((kind) => faults.some(({ fault }) => fault === kind)).map((kind) =>
+      ...FAULT_KINDS.filter((kind) => faults.some(({ fault }) => fault === kind)).map((kind) =>
         [kind as string].concat(names.map((name) => cellOf(kind, name))),
       ),
     ],

@@ -1,7 +1,7 @@
 // The plots of `bench fleet`, from its figures: the highest load by number of balancers, latencies by load, what faults
 // do, and the simulated fleets. Pure.
 
-import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULTS_IN_ORDER, findSide, loadsOf } from './contests.js';
+import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULT_KINDS, findSide, loadsOf } from './contests.js';
 import type { Comparison, ContestantFigures, FaultFigures, LoadFigures, ProofFigures, Spread } from './figures.js';
 import { type Plot, type PlotPoint, type PlotSeries, shownPlot } from './plot.js';
 import { scalingPlots } from './scaling-plots.js';
@@ -98,7 +98,7 @@ export function latencyPlots(figures: ProofFigures, comparison: Comparison): rea
 const CATEGORY_WIDTH = 0.7;
 
 function faultPlot({ faults }: ProofFigures, id: string, title: string, label: string, of: (fault: FaultFigures) => Spread): Plot {
-  const kinds = FAULTS_IN_ORDER.filter((kind) => faults.some(({ fault }) => fault === kind));
+  const kinds = FAULT_KINDS.filter((kind) => faults.some(({ fault }) => fault === kind));
   const names = [...new Set(faults.map(({ contestant }) => contestant))];
   const offset = (index: number): number => (names.length < 2 ? 0 : CATEGORY_WIDTH * (index / (names.length - 1) - 0.5));
   return {

@@ -2,7 +2,7 @@
 // simulation adds, one after the other, and hands all figures to the report; or shows an earlier run again.
 
 import { join } from 'node:path';
-import { MeercatError } from '../../errors.js';
+import { MeercatError, messageOf } from '../../errors.js';
 import type { BenchContext, BenchFlags } from '../context.js';
 import { cpuSecondsOf } from '../process-cpu.js';
 import { type BenchReport, checkWritable } from '../report.js';
@@ -51,7 +51,13 @@ export async function runProof(context: BenchContext): Promise<BenchReport> {
   wrong.push(...(loads?.wrong ?? []));
   for (const reason of loads?.leftOut ?? []) leftOut.add(reason);
   const faults = has('faults')
-    ? await faultsOf(context, plan, { onLeftOut: (reason) => leftOut.add(reason), onWrong: (what) => wrong.push(what) })
+    ? await faultsOf(context, plan, { onLeftOut: (reason) => leftOut.add(reason), onWrong: (what) => wrong.push(what) }).catch((error) => {
+        // The loads took long, and are of use without it.
+        if (loads === null) throw error;
+        say(`the faults are left out: ${messageOf(error)}`);
+        leftOut.add(`the faults: ${messageOf(error)}`);
+        return [];
+      })
     : [];
   const simulation = loads !== null && has('simulation') ? await runSimulationPart(context, simulationInputOf(plan, quota, loads)) : null;
   const contestants = loads?.contestants ?? [];

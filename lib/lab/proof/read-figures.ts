@@ -2,7 +2,7 @@
 // the report reads is checked; an error names the field. What it returns is a copy that contains nothing else.
 
 import { MeercatError, messageOf } from '../../errors.js';
-import { COMPARISONS, FAULTS_IN_ORDER } from './contests.js';
+import { COMPARISONS, FAULT_KINDS } from './contests.js';
 import { FigureFields } from './figure-fields.js';
 import type {
   Calibration,
@@ -148,12 +148,16 @@ function faultOf(fields: FigureFields): FaultFigures {
     contestant: fields.line('contestant'),
     program: fields.choice('program', null, PROGRAMS),
     balancers: countOf(fields, 'balancers'),
-    fault: fields.choice('fault', null, FAULTS_IN_ORDER),
+    fault: fields.choice('fault', null, FAULT_KINDS),
     perSecond: fields.setting('perSecond'),
     rounds: countOf(fields, 'rounds'),
     lost: fields.spread('lost'),
     recoverMs: fields.spread('recoverMs'),
     clientsNoticing: fields.spread('clientsNoticing', 0, 1),
+    // Earlier runs lack these.
+    ...(fields.has('worstMs') ? { worstMs: fields.spread('worstMs') } : {}),
+    ...(fields.has('unrecovered') ? { unrecovered: fields.setting('unrecovered') } : {}),
+    ...(fields.has('startedAfterMs') ? { startedAfterMs: fields.spread('startedAfterMs') } : {}),
   };
 }
 

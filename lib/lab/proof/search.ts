@@ -5,21 +5,41 @@ const RUNGS = 31;
 const LEAST_SHARE = 0.03;
 const MOST_SHARE = 0.97;
 
-/** Every how many rungs the floor is measured; between these it is interpolated. */
-const FLOOR_EVERY = 6;
-
 /** The loads to choose from, as shares of what the hosts can do, ascending. */
 export const LADDER: readonly number[] = Array.from(
   { length: RUNGS },
   (_, rung) => LEAST_SHARE * (MOST_SHARE / LEAST_SHARE) ** (rung / (RUNGS - 1)),
 );
 
-/** The rungs on which the floor is measured. */
-export const FLOOR_RUNGS: readonly number[] = LADDER.map((_, rung) => rung).filter((rung) => rung % FLOOR_EVERY === 0);
+/** The rungs on which the floor is measured: its p99 grows only where its hosts are busy, near the top. */
+export const FLOOR_RUNGS: readonly number[] = [0, Math.round(0.8 * (RUNGS - 1)), Math.round(0.9 * (RUNGS - 1)), RUNGS - 1];
+
+/**
+ * CPU of a request, and of a balancer without requests, as far as a search needs it: it only begins where a balancer would
+ * end by these, and takes some turns longer if they are wrong.
+ */
+const GUESSES = {
+  meercat: { requestMicros: 150, idleCores: 0.03 },
+  haproxy: { requestMicros: 50, idleCores: 0 },
+  nginx: { requestMicros: 45, idleCores: 0 },
+} as const;
+
+/** The rung where the first search of a contestant begins: the highest one that its CPU may serve. */
+export function firstRung(
+  { program, balancers, cores }: { readonly program: keyof typeof GUESSES; readonly balancers: number; readonly cores: number },
+  hostsPerSecond: number,
+): number {
+  const { requestMicros, idleCores } = GUESSES[program];
+  const perSecond = (balancers * Math.max(0, cores - idleCores) * 1e6) / requestMicros;
+  return Math.max(
+    0,
+    LADDER.findLastIndex((share) => share * hostsPerSecond <= perSecond),
+  );
+}
 
 /**
  * Finds the highest rung that is served, if every lower one is. The rung above it was refused twice: once can be chance, and
- * would end the search far too low.
+ * would end the search far too low, however clear it was (a collection of memory with little CPU stops a balancer for long).
  */
 export class HighestSearch {
   readonly #rungs: number;

@@ -8,6 +8,7 @@ import { HOST_COUNT, HOSTS_PER_SECOND, SLO } from './load-run.js';
 import type { SetupWithRungs } from './metric.js';
 import type { ProofPlan } from './plan.js';
 import { FLOOR_RUNGS, LADDER } from './search.js';
+import { CONNECTED_SECONDS } from './turns.js';
 
 /** Cores that load, hosts and Redis need. */
 const OTHERS_CORES = 0.75;
@@ -69,6 +70,7 @@ function notesOf({ cpu, cpuEach }: ProofPlan, { contestants, faults, redis }: Ru
     `a load counts as served if besides the number of waiting requests grows by at most ${SLO.backlog * 100} % of all requests, beyond chance; the search chooses from ${LADDER.length} loads`,
     `the floor's p99 is measured at ${FLOOR_RUNGS.length} of these in each round, and interpolated between them`,
     'of a latency the median is that of the requests of all rounds together, least and most are those of single rounds; all else is spread over rounds',
+    `the load opens its connections before each turn, as many as requests of ${CONNECTED_SECONDS} s, without a limit of CPU, and no others during the turn`,
     'balancers warm up until their code is compiled; all contestants run all the time, and are limited during their turns',
   ];
   return [

@@ -1,7 +1,7 @@
 // The tables of `bench fleet` with what was measured and simulated, for the terminal and the page alike. Pure.
 
 import type { Rows } from '../report.js';
-import { atLoad, COMPARISON_NAMES, contestantsOf, FAULTS_IN_ORDER, findSide, type LoadStep, loadsOf } from './contests.js';
+import { atLoad, COMPARISON_NAMES, contestantsOf, FAULT_KINDS, findSide, type LoadStep, loadsOf } from './contests.js';
 import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures } from './figures.js';
 import type { LoadMetric } from './metric.js';
 import { HIGHEST, LOAD_METRICS } from './metrics.js';
@@ -86,16 +86,17 @@ export function faultTable({ faults }: ProofFigures): ProofTable | null {
   return {
     caption: 'Faults',
     rows: [
-      ['fault', 'contestant', 'requests lost', 'recovery, ms', 'clients that notice, %', 'requests/s', 'rounds'],
-      ...FAULTS_IN_ORDER.flatMap((kind) =>
+      ['fault', 'contestant', 'requests lost', 'recovery, ms', 'clients that notice, %', 'longest wait, ms', 'requests/s', 'rounds'],
+      ...FAULT_KINDS.flatMap((kind) =>
         faults
           .filter(({ fault }) => fault === kind)
-          .map(({ contestant, lost, recoverMs, clientsNoticing, perSecond, rounds }) => [
+          .map(({ contestant, lost, recoverMs, clientsNoticing, worstMs, unrecovered = 0, perSecond, rounds }) => [
             kind,
             contestant,
             spreadText(lost),
-            spreadText(recoverMs),
+            `${spreadText(recoverMs)}${unrecovered === 0 ? '' : `, ${unrecovered} of ${rounds} not by the end`}`,
             spreadText(clientsNoticing, 100),
+            worstMs === undefined ? '–' : spreadText(worstMs),
             numberText(perSecond),
             numberText(rounds),
           ]),

@@ -1,21 +1,28 @@
 // Turns of `bench fleet`: one contestant, with its share of CPU, under one load. The next turn finds it without a limit
 // and without a backlog.
 
-import { type HostsTurn, runHostsTurn } from '../hosts-turn.js';
+import { type HostsTurn, openConnections, runHostsTurn } from '../hosts-turn.js';
 import type { LabChild } from '../processes.js';
 import type { Contender, Use } from './contestants.js';
 import { type Sample, sampleOf } from './samples.js';
 
-/** Before the measured time of a turn: connections are opened, and queues reach their steady state. */
+/** Before the measured time of a turn: queues reach their steady state. */
 const SETTLE_MS = 400;
 /** A short turn settles for this share of its time. */
 const SETTLE_SHARE = 1 / 3;
 
-/** Requests unanswered this long after the last one was due have failed. */
-const GRACE_MS = 500;
+/** Requests unanswered this long after the last one was due have failed: they took longer than the SLO allows in p99. */
+const GRACE_MS = 300;
 
-/** A balancer that falls behind must not make the load open a connection for each request: no turn within the SLO needs as many. */
-const MAX_CONNECTIONS = 1024;
+/**
+ * The load has a connection for each request of this time, between these limits. All are opened before the turn, without a
+ * limit of CPU, and no more are: else a balancer that falls behind once has a connection to accept for each request that
+ * waits, falls behind further by that, and does not recover within its turn. As many requests are in flight where their mean
+ * latency is as long, which no turn within the SLO comes near; the others wait for a connection, and their wait counts.
+ */
+export const CONNECTED_SECONDS = 0.125;
+const LEAST_CONNECTIONS_EACH = 8;
+const MOST_CONNECTIONS = 1024;
 
 /** Until the last requests of a turn are answered, about. */
 const LAST_ANSWERS_MS = 200;
@@ -53,19 +60,25 @@ export async function runLoadTurn(
 ): Promise<Sample> {
   const ports = contender?.ports ?? [rig.floorPort];
   const times = turnTimesOf(seconds);
+  await openConnections(rig.load, ports, connectionsOf(perSecond, ports.length));
   contender?.limit(cores);
   try {
     const read = async (): Promise<Use | null> => (contender === null ? null : contender.read());
     const { turn, hosts, before, after } = await runHostsTurn(
       rig.hosts,
       rig.load,
-      { ports, perSecond, seed, slow: rig.slow, maxConnections: MAX_CONNECTIONS, ...times },
+      { ports, perSecond, seed, slow: rig.slow, ...times },
       read,
     );
     return sampleOf(turn, hosts, seconds, before === null || after === null ? null : [before, after]);
   } finally {
     contender?.limit(null);
   }
+}
+
+/** Connections of the load to all balancers together. */
+export function connectionsOf(perSecond: number, balancers: number): number {
+  return Math.min(Math.max(Math.ceil(CONNECTED_SECONDS * perSecond), LEAST_CONNECTIONS_EACH * balancers), MOST_CONNECTIONS);
 }
 
 /** The times of a turn with this measured time. */

@@ -7,7 +7,7 @@ import {
   atLoad,
   COMPARISONS,
   contestantsOf,
-  FAULTS_IN_ORDER,
+  FAULT_KINDS,
   faultOf,
   findSide,
   fleetsOf,
@@ -121,7 +121,7 @@ function withFaults({ faults }: ProofFigures): Verdict[] {
   const sizes = [...new Set(fleetsOf(faults).map(({ balancers }) => balancers))];
   return sizes.flatMap((balancers) =>
     opponentsOf(balancers).flatMap((against) =>
-      FAULTS_IN_ORDER.flatMap((fault) => faultVerdicts(faults, { comparison: null, balancers, against }, fault)),
+      FAULT_KINDS.flatMap((fault) => faultVerdicts(faults, { comparison: null, balancers, against }, fault)),
     ),
   );
 }

@@ -29,4 +29,15 @@ test('they name the load and how each program that took part was restarted, and 
   assert.match(all, /Meercat stops on SIGTERM.*; HAProxy reloads .*; nginx reloads /);
 });
 
+test('they say how long after its kill each program was started again', () => {
+  const killed = (program: Program, least: number, most: number): FaultFigures => ({
+    ...figuresOf(program),
+    fault: 'kill a balancer',
+    startedAfterMs: { median: least, least, most },
+  });
+  const text = faultNotes([killed('meercat', 4, 6), killed('meercat', 2.4, 5), killed('nginx', 7, 9), figuresOf('haproxy')]).join('\n');
+  assert.match(text, /\(meercat 2 to 6 ms after the kill, nginx 7 to 9 ms after the kill\)/);
+  assert.not.match(faultNotes([figuresOf('meercat')]).join('\n'), /after the kill/);
+});
+
 test.run();

@@ -2,7 +2,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { appliesTo, FAULT_KINDS, planFaultRound, type Planned } from '../../../lib/lab/proof/faults-plan.js';
+import { FAULT_KINDS } from '../../../lib/lab/proof/contests.js';
+import { appliesTo, planFaultRound, type Planned } from '../../../lib/lab/proof/faults-plan.js';
 import type { FaultKind } from '../../../lib/lab/proof/figures.js';
 
 const test = suite('planning faults');

@@ -4,7 +4,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { measureFaults } from '../../../lib/lab/proof/faults.js';
-import { appliesTo, FAULT_KINDS } from '../../../lib/lab/proof/faults-plan.js';
+import { FAULT_KINDS } from '../../../lib/lab/proof/contests.js';
+import { appliesTo } from '../../../lib/lab/proof/faults-plan.js';
 import { cpuTimesByProcess } from '../../../lib/lab/process-cpu.js';
 import { findProgram } from '../../../lib/lab/processes.js';
 import { createShutdown } from '../../../lib/shutdown.js';

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from '../../../lib/lab/proof/search.js';
+import { firstRung, FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from '../../../lib/lab/proof/search.js';
 
 const test = suite('search of bench fleet');
 
@@ -45,6 +45,13 @@ test('a rung that is refused once by chance does not end the search', () => {
       assert.is(search.result, 20, `${unlucky} from ${start}`);
     }
   }
+});
+
+test('the first search of a contestant begins higher the more CPU it has, and always on the ladder', () => {
+  const rungs = [0.001, 0.1, 0.4, 100].map((cores) => firstRung({ program: 'meercat', balancers: 2, cores }, 6000));
+  assert.equal([rungs[0], rungs[3]], [0, LADDER.length - 1]);
+  assert.ok((rungs[1] as number) > 0 && (rungs[1] as number) < (rungs[2] as number), rungs.join());
+  assert.ok(firstRung({ program: 'haproxy', balancers: 2, cores: 0.1 }, 6000) > (rungs[1] as number));
 });
 
 test('one rung is enough', () => {
