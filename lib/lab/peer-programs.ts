@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MeercatError } from '../errors.js';
 import type { LabCertificate } from './lab-certificate.js';
-import { freePort, type LabProcess, type StartOptions, startProgram } from './processes.js';
+import { freePort, type LabProgram, type StartOptions, startProgram } from './processes.js';
 
 /** How to start an installed program as a proxy in front of hosts. */
 export interface PeerProgram {
@@ -174,7 +174,7 @@ ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.
 export const PEER_PROGRAMS: readonly PeerProgram[] = [nginx, haproxy, caddy];
 
 /** A started program. */
-export interface StartedProgram extends Pick<LabProcess, 'pid' | 'exited' | 'stop'> {
+export interface StartedProgram extends Pick<LabProgram, 'pid' | 'exited' | 'killAll' | 'stop'> {
   readonly port: number;
   /** Where its status page is, if it has agents. */
   readonly statusPort: number;
@@ -198,8 +198,8 @@ export async function startPeerProgram(
   await checkConfig(check);
   const [program, ...args] = command;
   const again = async (): Promise<StartedProgram> => {
-    const { pid, exited, stop } = await startProgram(program, args, options);
-    return { port, statusPort, pid, exited, stop, again };
+    const { pid, exited, killAll, stop } = await startProgram(program, args, options);
+    return { port, statusPort, pid, exited, killAll, stop, again };
   };
   return again();
 }

@@ -113,8 +113,14 @@ exec 3<&-
 wait "$program"
 kill "$reader" 2>/dev/null`;
 
+/** A third-party program. */
+export interface LabProgram extends LabProcess {
+  /** Kills all its processes at once (SIGKILL), as a service manager kills a control group. They must have stayed in its process group. */
+  killAll(): void;
+}
+
 /** Starts a third-party program; `stop` ends it. */
-export async function startProgram(command: string, args: readonly string[], { core, shutdown }: StartOptions): Promise<LabProcess> {
+export async function startProgram(command: string, args: readonly string[], { core, shutdown }: StartOptions): Promise<LabProgram> {
   const child = spawn('/bin/sh', ['-c', KEEPER, 'sh', ...pin(core), command, ...args], {
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
@@ -124,7 +130,13 @@ export async function startProgram(command: string, args: readonly string[], { c
     child.stdout?.once('data', (text: Buffer) => resolve(Number(text.toString().trim())));
     void base.exited.then(() => reject(new MeercatError('MEERCAT_START_FAILED', `${command} could not be started`)));
   });
-  return { ...base, pid, kill: (signal) => void process.kill(pid, signal) };
+  return {
+    ...base,
+    pid,
+    kill: (signal) => void process.kill(pid, signal),
+    // The shell leads the group, and has nothing left to do.
+    killAll: () => void process.kill(-base.pid, 'SIGKILL'),
+  };
 }
 
 function watch(child: ChildProcess, shutdown: Shutdown, end: () => void = () => child.kill('SIGTERM')): LabProcess {

@@ -130,7 +130,7 @@ async function startPeerFleet(
         link: undefined,
         signal: signalAll,
         async killAndStart() {
-          signalAll('SIGKILL');
+          started.killAll();
           // Not until its processes are gone: a killed worker whose master is dead waits for init to reap it.
           const startedAfterMs = await untilFree(started.port);
           started = await started.again();
