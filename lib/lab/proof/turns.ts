@@ -9,7 +9,7 @@ import { type Sample, sampleOf } from './samples.js';
 /** Before the measured time of a turn: queues reach their steady state. */
 const SETTLE_MS = 400;
 /** A short turn settles for this share of its time. */
-const SETTLE_SHARE = 1 / 3;
+const SETTLE_SHARE = 1 / 4;
 
 /** Requests unanswered this long after the last one was due have failed: they took longer than the SLO allows in p99. */
 const GRACE_MS = 300;
@@ -20,7 +20,7 @@ const GRACE_MS = 300;
  * waits, falls behind further by that, and does not recover within its turn. As many requests are in flight where their mean
  * latency is as long, which no turn within the SLO comes near; the others wait for a connection, and their wait counts.
  */
-export const CONNECTED_SECONDS = 0.125;
+export const CONNECTED_SECONDS = 0.1;
 const LEAST_CONNECTIONS_EACH = 8;
 const MOST_CONNECTIONS = 1024;
 

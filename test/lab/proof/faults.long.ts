@@ -48,6 +48,8 @@ test('every contestant meets every fault that applies to it, and what was hit co
         })),
       ),
     );
+    for (const { fault, startedAfterMs, contestant } of figures)
+      assert.is(startedAfterMs !== undefined, fault === 'kill a balancer' || fault === 'kill the master', `${contestant}, ${fault}`);
     // A frozen balancer loses what waits for it, whatever the machine does.
     for (const { fault, lost, contestant } of figures) if (fault === 'freeze a balancer') assert.ok(lost.least > 0, contestant);
     await until(() => cpuTimesByProcess(process.pid).size <= 1, {

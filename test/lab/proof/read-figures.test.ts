@@ -83,6 +83,15 @@ test('the steps of the search and the notes of a run are read again', () => {
   assert.match(proofHtml(figures, ABOUT), /<li>pooled\.<\/li>/);
 });
 
+test('what a fault did besides is read again where a run has it, and bounded', () => {
+  const one = { median: 10, least: 5, most: 20 };
+  const faults = MADE_UP.faults.map((fault) => ({ ...fault, worstMs: one, unrecovered: 1, startedAfterMs: one }));
+  const figures = { ...MADE_UP, faults };
+  assert.equal(readProofFigures(JSON.stringify(figures)), figures);
+  assert.match(refusal(JSON.stringify(withValue(['faults', 0, 'unrecovered'], -1, figures))), /: faults\[0\]\.unrecovered: /);
+  assert.match(refusal(JSON.stringify(withValue(['faults', 0, 'worstMs'], 7, figures))), /: faults\[0\]\.worstMs: /);
+});
+
 test('a field that a later version adds is ignored', () => {
   assert.equal(readProofFigures(JSON.stringify({ ...MADE_UP, later: { a: 1 } })), MADE_UP);
 });

@@ -145,6 +145,16 @@ test('the report says whether the simulation can be trusted', () => {
   assert.match(notesWith([]), /was not compared with real processes/);
 });
 
+test('faults show the longest wait, and what was not back to normal by the end', () => {
+  const [first] = MADE_UP.faults;
+  if (first === undefined) throw new Error('no fault');
+  const worstMs = { median: 1234, least: 1200, most: 1300 };
+  const shown = (fields: object): string =>
+    formatReport('fleet', reportProof({ ...MADE_UP, faults: [{ ...first, ...fields }] })).replaceAll(/ +/g, ' ');
+  assert.match(shown({ worstMs, unrecovered: 1, rounds: 2 }), /, 1 of 2 not by the end .* 1,234 \(1,200–1,300\)/);
+  assert.not.match(shown({ worstMs, unrecovered: 0 }), /by the end/);
+});
+
 test('there is no NaN or undefined in it, nor with figures that are missing', () => {
   const nothing = { median: Number.NaN, least: Number.NaN, most: Number.NaN };
   const bare: ProofFigures = {
