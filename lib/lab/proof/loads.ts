@@ -14,9 +14,9 @@ import { type Rig, runLoadTurn, turnMs } from './turns.js';
 /** Loads that are measured, in percent of the highest load of the single Meercat balancer. */
 export const PERCENT: readonly number[] = [50, 70, 90];
 
-/** Turns of a search in the first round, and in a later one: about. */
-const FIRST_SEARCH_TURNS = 5;
-const LATER_SEARCH_TURNS = 4;
+/** Turns of a search, which are bounded since the run is: in the first round, and in a later one, which begins at its result. */
+const FIRST_SEARCH_TURNS = { about: 6, most: 7 } as const;
+const LATER_SEARCH_TURNS = { about: 4, most: 4 } as const;
 
 /** A contestant with its processes. */
 export interface Running extends ContestantPlan {
@@ -67,7 +67,7 @@ class Loads {
     const { contestants, plan, rig, say, laterSeconds } = setup;
     this.#setup = setup;
     this.#seen = new Map(contestants.map((each) => [each, { rungs: [], loads: [] }]));
-    const searching = FIRST_SEARCH_TURNS + LATER_SEARCH_TURNS * (plan.rounds - 1);
+    const searching = FIRST_SEARCH_TURNS.about + LATER_SEARCH_TURNS.about * (plan.rounds - 1);
     const turns = plan.rounds * (FLOOR_RUNGS.length + this.#turnsOfLoads()) + Math.round(contestants.length * searching);
     this.#progress = new TurnProgress(say, turns, turnMs(rig), laterSeconds);
   }
@@ -101,9 +101,10 @@ class Loads {
       if (breachOf(sample, slo, Number.POSITIVE_INFINITY) === null) floorRung = rung;
     }
     this.#floor.rungs.push(floorRung);
+    const { most } = round === 1 ? FIRST_SEARCH_TURNS : LATER_SEARCH_TURNS;
     const searches = contestants.map((each) => ({
       each,
-      search: new HighestSearch(LADDER.length, this.#seen.get(each)?.rungs.at(-1) ?? firstRung(each, hostsPerSecond)),
+      search: new HighestSearch(LADDER.length, this.#seen.get(each)?.rungs.at(-1) ?? firstRung(each, hostsPerSecond), most),
     }));
     while (searches.some(({ search }) => search.next !== null)) {
       for (const { each, search } of rotated(searches, round - 1)) {

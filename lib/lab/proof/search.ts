@@ -1,7 +1,7 @@
 // The search for the highest load that is served within the SLO: by halves on a ladder of loads, whose rungs are equal
 // steps of a percentage. Pure. A later round begins where the one before ended, which needs fewer turns.
 
-const RUNGS = 31;
+const RUNGS = 25;
 const LEAST_SHARE = 0.03;
 const MOST_SHARE = 0.97;
 
@@ -49,11 +49,17 @@ export class HighestSearch {
   #refused: number;
   #refusals = 0;
   #next: number | null;
+  readonly #mostTurns: number;
+  #turns = 0;
   /** How far to go while only one side is known; null to halve from the start. */
   #stride: number | null;
 
-  /** @param start where to begin: the result of an earlier search; in the middle without one */
-  constructor(rungs: number, start?: number) {
+  /**
+   * @param start where to begin: the result of an earlier search; in the middle without one
+   * @param mostTurns after which the search ends with what was served until then
+   */
+  constructor(rungs: number, start?: number, mostTurns = Number.POSITIVE_INFINITY) {
+    this.#mostTurns = mostTurns;
     this.#rungs = rungs;
     this.#refused = rungs;
     this.#stride = start === undefined ? null : 1;
@@ -81,7 +87,7 @@ export class HighestSearch {
       // It was refused by chance: look further up.
       if (rung === this.#refused) [this.#refused, this.#stride] = [this.#rungs, 1];
     }
-    this.#next = this.#choose(isServed);
+    this.#next = ++this.#turns < this.#mostTurns ? this.#choose(isServed) : null;
   }
 
   #choose(isServed: boolean): number | null {

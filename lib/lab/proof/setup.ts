@@ -67,7 +67,7 @@ function notesOf({ cpu, cpuEach }: ProofPlan, { contestants, faults, redis }: Ru
   const needed = Math.max(0, ...contestants.map(({ balancers, cpuEach: own }) => balancers * (own ?? 0))) + OTHERS_CORES;
   const ofLoads = [
     'hosts are four times as fast as those of bench policies',
-    `a load counts as served if besides the number of waiting requests grows by at most ${SLO.backlog * 100} % of all requests, beyond chance; the search chooses from ${LADDER.length} loads`,
+    `a load counts as served if besides the number of waiting requests grows by at most ${SLO.backlog * 100} % of all requests, beyond chance; the search chooses from ${LADDER.length} loads, and ends after some turns with the highest one that was served`,
     `the floor's p99 is measured at ${FLOOR_RUNGS.length} of these in each round, and interpolated between them`,
     'of a latency the median is that of the requests of all rounds together, least and most are those of single rounds; all else is spread over rounds',
     `the load opens its connections before each turn, as many as requests of ${CONNECTED_SECONDS} s, without a limit of CPU, and no others during the turn`,

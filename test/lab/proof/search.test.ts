@@ -54,6 +54,16 @@ test('the first search of a contestant begins higher the more CPU it has, and al
   assert.ok(firstRung({ program: 'haproxy', balancers: 2, cores: 0.1 }, 6000) > (rungs[1] as number));
 });
 
+test('a search of bounded turns ends with the highest rung that was served until then', () => {
+  const search = new HighestSearch(LADDER.length, 3, 4);
+  const asked: number[] = [];
+  for (let rung = search.next; rung !== null && asked.length < 100; rung = search.next) {
+    asked.push(rung);
+    search.record(true);
+  }
+  assert.equal([asked.length, search.result], [4, Math.max(...asked)]);
+});
+
 test('one rung is enough', () => {
   assert.is(turnsUntil(new HighestSearch(1), 0), 1);
   assert.is(turnsUntil(new HighestSearch(1, 0), -1), 2);
