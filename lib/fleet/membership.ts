@@ -90,7 +90,7 @@ export class Membership {
       standing.term,
       this.name.mayClaim(atMs),
     );
-    this.name.take(fleet.name, this.#clock());
+    this.name.take(fleet.name, this.#clock(), atMs);
     const isOurs = fleet.name.kind === 'ours';
     // The term alone is no proof of emptiness: a master may have restored it already.
     const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
