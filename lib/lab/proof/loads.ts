@@ -15,8 +15,8 @@ import { type Rig, runLoadTurn, turnMs } from './turns.js';
 export const PERCENT: readonly number[] = [50, 70, 90];
 
 /** Turns of a search in the first round, and in a later one: about. */
-const FIRST_SEARCH_TURNS = 5;
-const LATER_SEARCH_TURNS = 2.5;
+const FIRST_SEARCH_TURNS = 6.5;
+const LATER_SEARCH_TURNS = 3.5;
 
 /** A contestant with its processes. */
 export interface Running extends ContestantPlan {

@@ -17,14 +17,18 @@ export const LADDER: readonly number[] = Array.from(
 /** The rungs on which the floor is measured. */
 export const FLOOR_RUNGS: readonly number[] = LADDER.map((_, rung) => rung).filter((rung) => rung % FLOOR_EVERY === 0);
 
-/** Finds the highest rung that is served, if every lower one is. */
+/**
+ * Finds the highest rung that is served, if every lower one is. The rung above it was refused twice: once can be chance, and
+ * would end the search far too low.
+ */
 export class HighestSearch {
   readonly #rungs: number;
   /** The highest rung known to be served; -1 before there is one. */
   #served = -1;
-  /** The lowest rung known not to be served; the number of rungs before there is one. */
+  /** The lowest rung that was refused, and how many times; the number of rungs before there is one. */
   #refused: number;
-  #next: number;
+  #refusals = 0;
+  #next: number | null;
   /** How far to go while only one side is known; null to halve from the start. */
   #stride: number | null;
 
@@ -38,7 +42,7 @@ export class HighestSearch {
 
   /** The rung to measure next; null once the result is known. */
   get next(): number | null {
-    return this.#refused - this.#served <= 1 ? null : this.#next;
+    return this.#next;
   }
 
   /** The highest rung that was served; -1 if none was. */
@@ -48,15 +52,25 @@ export class HighestSearch {
 
   /** Records the outcome of the rung {@link next}. */
   record(isServed: boolean): void {
-    if (isServed) this.#served = this.#next;
-    else this.#refused = this.#next;
-    const isBetween = this.#served >= 0 && this.#refused < this.#rungs;
-    if (this.#stride === null || isBetween) {
-      this.#next = (this.#served + this.#refused) >> 1;
-      return;
+    const rung = this.#next as number;
+    if (!isServed) {
+      this.#refusals = rung === this.#refused ? this.#refusals + 1 : 1;
+      this.#refused = rung;
+    } else {
+      this.#served = rung;
+      // It was refused by chance: look further up.
+      if (rung === this.#refused) [this.#refused, this.#stride] = [this.#rungs, 1];
     }
-    this.#next = isServed ? Math.min(this.#served + this.#stride, this.#rungs - 1) : Math.max(this.#refused - this.#stride, 0);
+    this.#next = this.#choose(isServed);
+  }
+
+  #choose(isServed: boolean): number | null {
+    const isOneKnown = this.#served < 0 || this.#refused === this.#rungs;
+    if (this.#refused - this.#served <= 1) return this.#refused < this.#rungs && this.#refusals < 2 ? this.#refused : null;
+    if (this.#stride === null || !isOneKnown) return (this.#served + this.#refused) >> 1;
+    const next = isServed ? Math.min(this.#served + this.#stride, this.#rungs - 1) : Math.max(this.#refused - this.#stride, 0);
     this.#stride *= 2;
+    return next;
   }
 }
 
