@@ -89,7 +89,13 @@ export const REDIS_FAULTS: Faults = {
     });
     // What the dump lacks is written back. An older algorithm in it stays there, although balancers go on with the newer
     // one: the operator sets it again. His drained host must stand.
-    return { hit: 'redis', heal: () => operator.setAlgorithm(algorithm) };
+    return {
+      hit: 'redis',
+      async heal() {
+        await operator.setAlgorithm(algorithm);
+        await sleep(KNOWN_AFTER_MS);
+      },
+    };
   },
 
   async 'redis frozen'(stage) {
