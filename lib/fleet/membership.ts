@@ -89,7 +89,7 @@ export class Membership {
     let fleet = await beat();
     // After `kill -9` and a new start on the same machine there is nothing to wait for.
     if (fleet.name.kind === 'held' && isDead(fleet.name.holder, this.#pidSpace)) fleet = await beat(fleet.name.holder.instance);
-    this.name.take(fleet.name, this.#clock());
+    this.name.take(fleet.name, this.#clock(), atMs);
     const isOurs = fleet.name.kind === 'ours';
     // The term alone is no proof of emptiness: a master may have restored it already.
     const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);

@@ -12,16 +12,16 @@ import { HEARTBEAT_TTL_MS, type NameHolder, type NameStanding } from '../redis/f
  */
 export type NameState = 'unknown' | 'ours' | 'waiting' | 'taken';
 
-/** A heartbeat whose expiry moved by more than this was renewed; round trips vary less. */
+/** A heartbeat whose expiry moved by more than this was renewed; clocks run differently by less. */
 const RENEWED_BY_MS = 250;
 
 /** Tracks who owns the name of one balancer. */
 export class OwnName {
   #state: NameState = 'unknown';
   #holder: NameHolder | null = null;
-  /** When the other's heartbeat was last seen, and when it would expire. */
+  /** When the other's heartbeat was last seen, and until when at most it lasts if it is not renewed. */
   #seenAtMs = Number.NEGATIVE_INFINITY;
-  #endsAtMs = Number.NEGATIVE_INFINITY;
+  #endsByMs = Number.NEGATIVE_INFINITY;
 
   get state(): NameState {
     return this.#state;
@@ -40,8 +40,11 @@ export class OwnName {
     return this.#state !== 'taken' || nowMs - this.#seenAtMs >= HEARTBEAT_TTL_MS;
   }
 
-  /** Applies the result of a heartbeat and returns the new state. */
-  take(found: NameStanding, nowMs: number): NameState {
+  /**
+   * Applies the result of a heartbeat and returns the new state. Redis looked at some moment between `sentAtMs` and
+   * `nowMs`: a late reply, or a process that stalled before it read it, is no sign that the other one lives.
+   */
+  take(found: NameStanding, nowMs: number, sentAtMs = nowMs): NameState {
     switch (found.kind) {
       case 'ours':
         this.#state = 'ours';
@@ -51,14 +54,14 @@ export class OwnName {
         break;
       case 'held': {
         const { holder } = found;
-        const endsAtMs = nowMs + holder.leftMs;
+        const isSame = holder.instance === this.#holder?.instance;
         // A new owner that appeared during the wait has just started, so it is alive.
-        const isAlive = holder.instance !== this.#holder?.instance || endsAtMs > this.#endsAtMs + RENEWED_BY_MS;
+        const isAlive = !isSame || sentAtMs + holder.leftMs > this.#endsByMs + RENEWED_BY_MS;
         if (this.#state === 'unknown') this.#state = 'waiting';
         else if (this.#state === 'ours' || isAlive) this.#state = 'taken';
         this.#holder = holder;
         this.#seenAtMs = nowMs;
-        this.#endsAtMs = endsAtMs;
+        this.#endsByMs = isAlive ? nowMs + holder.leftMs : Math.min(this.#endsByMs, nowMs + holder.leftMs);
       }
     }
     return this.#state;

@@ -6,7 +6,7 @@ import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isClassName } from './load-message.js';
 import { defineScript, runScript } from './script.js';
-import { READ_TERM } from './term.js';
+import { READ_TERM, termArg } from './term.js';
 
 /** How long the hash outlives the last write. */
 const COSTS_TTL_MS = 30_000;
@@ -30,7 +30,7 @@ export async function writeCosts(client: Commands, keys: Keys, term: number, est
     client,
     WRITE_COSTS,
     [keys.term, keys.costs],
-    [term, COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])],
+    [termArg(term), COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])],
   );
 }
 

@@ -10,7 +10,7 @@ import { defineScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import type { MessageSigner } from './sign.js';
 import { roleOfEvent } from './signed-messages.js';
-import { type HeldTerm, parseTerm, READ_TERM } from './term.js';
+import { type HeldTerm, parseTerm, READ_TERM, termArg } from './term.js';
 
 /** A balancer counts as alive for this long after its last heartbeat. */
 export const HEARTBEAT_TTL_MS = 3000;
@@ -197,7 +197,7 @@ export async function restoreFleet(
     client,
     RESTORE,
     [keys.term, keys.restored, ...remembered.map(({ key }) => key)],
-    [highestTerm, ...restoreArgs(remembered)],
+    [termArg(highestTerm), ...restoreArgs(remembered)],
   );
 }
 

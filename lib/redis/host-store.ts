@@ -12,7 +12,7 @@ import type { MessageGate } from './message-gate.js';
 import type { MessageSigner } from './sign.js';
 import { type Opened, openTableMessage, openUnchecked } from './signed-messages.js';
 import { encodeTable } from './table-message.js';
-import { FENCE, parseTerm, READ_TERM } from './term.js';
+import { FENCE, parseTerm, READ_TERM, termArg } from './term.js';
 
 /** TTL of a host's hash; the master writes each one at least every 4 s. */
 export const HOST_TTL_MS = 10_000;
@@ -53,7 +53,7 @@ local function try(command, key, ...)
   end
   if type(reply) == 'table' and reply.err then refused = reply.err end
 end
-if holder == '' then try('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if holder == '' then try('SET', KEYS[1], own .. ' ' .. ARGV[2]) end
 if ARGV[5] ~= '' then try('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
 local at = 9
 for row = 1, tonumber(ARGV[8]) do
@@ -92,7 +92,7 @@ export async function writeHosts(
       WRITE_HOSTS,
       [keys.term, keys.hosts, keys.table, ...rows.map((row) => keys.host(row.name)), ...message.gone.map((name) => keys.host(name))],
       [
-        message.stamp.term,
+        termArg(term),
         message.stamp.mastership,
         keys.stats,
         signer?.sign(keys.stats, text, 'master', term) ?? text,

@@ -9,7 +9,7 @@ import { type Commands, isDenial, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
 import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
 import { defineScript, defineVitalScript, runScript, type Script } from './script.js';
-import { FENCE, type HeldTerm, READ_TERM } from './term.js';
+import { FENCE, type HeldTerm, READ_TERM, termArg } from './term.js';
 
 // require, as in ioredis.ts: its ES build imports another CommonJS module, which Node.js would parse twice.
 const require = createRequire(import.meta.url);
@@ -114,7 +114,7 @@ if left == -1 or left > ${MAX_LEASE_MS} then
 end
 return left`);
 
-// KEYS: term, master, restored, then hashes. ARGV: floor, mastership, whether it may found the fleet, TTL ms, the
+// KEYS: term, master, restored, then hashes. ARGV: floor (a `termArg`), mastership, whether it may found the fleet, TTL ms, the
 // master's fields, then the contents of the hashes. A Redis with a lower term than the floor has lost its data: one more
 // election may have been missed, and after the new term is written the loss of the settings can no longer be detected.
 // The term is written last: a user without permission to write the hash must not use up terms.
@@ -134,9 +134,9 @@ return taken`);
 // KEYS: term, master. ARGV: our term, our mastership, TTL ms, then the master's fields.
 const REFRESH_MASTER = defineVitalScript(`${READ_TERM}${FENCE}
 if newer then return 0 end
-if holder == '' then redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2]) end
+if holder == '' then redis.call('SET', KEYS[1], own .. ' ' .. ARGV[2]) end
 if redis.call('TYPE', KEYS[2]).ok ~= 'hash' then redis.call('DEL', KEYS[2]) end
-redis.call('HSET', KEYS[2], 'name', ARGV[4], 'term', ARGV[1], 'mastership', ARGV[2], 'url', ARGV[5], 'since', ARGV[6])
+redis.call('HSET', KEYS[2], 'name', ARGV[4], 'term', own, 'mastership', ARGV[2], 'url', ARGV[5], 'since', ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return 1`);
 
@@ -147,7 +147,7 @@ return 0`);
 
 // KEYS: term. ARGV: the term.
 const RAISE_TERM = defineVitalScript(`${READ_TERM}
-if term < floor then redis.call('SET', KEYS[1], ARGV[1]) end
+if term < floor then redis.call('SET', KEYS[1], own) end
 return 0`);
 
 const LEASE_SCRIPTS = new Map([ACQUIRE_LEASE, EXTEND_LEASE, RELEASE_LEASE].map((script) => [script.sha, script]));
@@ -273,7 +273,7 @@ export function createLeaseStore(
           data,
           TAKE_TERM,
           [keys.term, keys.master, keys.restored, ...hashes.map(({ key }) => key)],
-          [floor, mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)],
+          [termArg(floor), mastership, mayFound ? 1 : 0, ttlMs, ...masterArgs(master), ...restoreArgs(hashes)],
         );
         if (reply === 'missing') return { kind: 'missing' };
         const term = Number(reply);
@@ -287,7 +287,12 @@ export function createLeaseStore(
 
     async refreshMaster({ term, mastership }, master) {
       try {
-        const written = await runScript(data, REFRESH_MASTER, [keys.term, keys.master], [term, mastership, ttlMs, ...masterArgs(master)]);
+        const written = await runScript(
+          data,
+          REFRESH_MASTER,
+          [keys.term, keys.master],
+          [termArg(term), mastership, ttlMs, ...masterArgs(master)],
+        );
         return written === 0 ? 'fenced' : 'written';
       } catch (error) {
         return isDenial(reasonOf(error)) ? 'denied' : 'unreachable';
@@ -299,7 +304,7 @@ export function createLeaseStore(
     },
 
     async raiseTerm(term) {
-      await runScript(data, RAISE_TERM, [keys.term], [term]).catch(() => undefined);
+      await runScript(data, RAISE_TERM, [keys.term], [termArg(term)]).catch(() => undefined);
     },
   };
 }

@@ -138,11 +138,17 @@ async function forgetTakenBack(client: Commands, keys: Keys): Promise<void> {
   if (fields.length > 0) await client.hdel(keys.settings, ...fields);
 }
 
-/** Writes fields that are missing. Rejects if Redis is unreachable. */
+/** Writes fields that are missing; a key of another type is replaced. Rejects if Redis is unreachable. */
 export async function putBackSettings(client: Commands, keys: Keys, fields: ReadonlyMap<string, string>): Promise<void> {
-  const pipeline = client.pipeline();
-  for (const [field, value] of fields) pipeline.hsetnx(keys.settings, field, value);
-  await pipeline.exec();
+  const write = (): ReturnType<ReturnType<Commands['pipeline']>['exec']> => {
+    const pipeline = client.pipeline();
+    for (const [field, value] of fields) pipeline.hsetnx(keys.settings, field, value);
+    return pipeline.exec();
+  };
+  const replies = await write();
+  if (replies?.some(([error]) => isWrongType(error)) !== true) return;
+  await client.del(keys.settings);
+  await write();
 }
 
 function isWrongType(error: unknown): boolean {

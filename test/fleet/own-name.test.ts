@@ -39,6 +39,17 @@ test('a held name is waited for: if the heartbeat is renewed it is taken, if it 
   assert.equal([dead.take(OURS, 3000), dead.holder], ['ours', null]);
 });
 
+test('a reply that comes late is no sign that the other one lives; a renewed heartbeat is, however late', () => {
+  const dead = new OwnName();
+  // Redis looked at 0, 200 and 400; the process stalled before it read the second reply, and the third was sent after it.
+  assert.equal(
+    [dead.take(heldBy('i', 2600), 0, 0), dead.take(heldBy('i', 2400), 900, 200), dead.take(heldBy('i', 1700), 950, 900)],
+    ['waiting', 'waiting', 'waiting'],
+  );
+  const living = new OwnName();
+  assert.equal([living.take(heldBy('i', 2600), 500, 0), living.take(heldBy('i', 2900), 1800, 900)], ['waiting', 'taken']);
+});
+
 test('another one that took the name during the wait has just started: the name is taken', () => {
   const name = new OwnName();
   name.take(heldBy('dead', 100), 0);

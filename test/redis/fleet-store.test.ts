@@ -161,7 +161,7 @@ test('a Redis with a lower term than the highest seen is raised to one above tha
       ['3', 7, '8'],
       ['9', 7, '9'],
       ['abc', 7, '8'],
-      ['4000000000', 7, '8'],
+      ['4000000000000000', 7, '8'],
       [`7 ${'a'.repeat(32)}`, 7, `7 ${'a'.repeat(32)}`],
     ] as const) {
       await client.del(KEYS.term);

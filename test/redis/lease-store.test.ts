@@ -100,7 +100,7 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
   },
 
   async 'garbage in the term key counts as no term'({ a, readTerm, writeTerm }) {
-    for (const garbage of ['abc', '-5', '1e300', 'nan', '-nan', 'inf', '', '[1]', '9007199254740993', '1000009', '0x', '1 2 ']) {
+    for (const garbage of ['abc', '-5', '1e300', 'nan', '-nan', 'inf', '', '[1]', '9007199254740993', '2000000000000000', '0x', '1 2 ']) {
       await writeTerm(garbage);
       assert.is(await take(a, 6, ANN), 8, garbage);
       assert.is(await readTerm(), `8 ${M1}`);
@@ -147,9 +147,9 @@ const contract: Readonly<Record<string, (stage: LeaseStage) => Promise<void>>> =
   },
 
   async 'terms stay exact beyond what 32 bits hold'({ a, readTerm }) {
-    assert.is(await take(a, 2 ** 40, ANN), 2 ** 40 + 2);
-    assert.is(await readTerm(), `${2 ** 40 + 2} ${M1}`);
-    assert.is(await take(a, 2 ** 40, ANN), 2 ** 40 + 3);
+    assert.is(await take(a, 2 ** 36, ANN), 2 ** 36 + 2);
+    assert.is(await readTerm(), `${2 ** 36 + 2} ${M1}`);
+    assert.is(await take(a, 2 ** 36, ANN), 2 ** 36 + 3);
   },
 
   async 'whoever takes a term is named in the master’s hash, in place of the one before'({ a, b, readMaster }) {

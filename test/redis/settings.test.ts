@@ -7,7 +7,7 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { heartbeat, restoreFleet } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore } from '../../lib/redis/lease-store.js';
-import { parseSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
+import { parseSettings, putBackSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
 import type { OperatorState } from '../../lib/model.js';
 import { withRedis } from '../support/brackets.js';
 import { withClients } from '../support/redis-client.js';
@@ -117,6 +117,21 @@ test('missing fields are restored, and existing ones stay: they were written aft
       of_a_later_version: '7',
     });
     assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
+  }));
+
+test('what balancers write back keeps existing fields, and replaces a key of another type', () =>
+  withStage(async (client) => {
+    const known = new Map([
+      ['algorithm', 'adaptive'],
+      ['host:h1', 'drained'],
+    ]);
+    await client.hset(KEYS.settings, 'algorithm', 'round-robin');
+    await putBackSettings(client, KEYS, known);
+    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { algorithm: 'round-robin', 'host:h1': 'drained' });
+    await client.del(KEYS.settings);
+    await client.rpush(KEYS.settings, 'garbage');
+    await putBackSettings(client, KEYS, known);
+    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { algorithm: 'adaptive', 'host:h1': 'drained' });
   }));
 
 test('several hashes are restored in the same way, and one that can’t be written does not affect the others', () =>

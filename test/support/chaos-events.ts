@@ -2,8 +2,8 @@
 // that keeps it by a hair.
 
 import * as assert from 'uvu/assert';
-import { checkHistory } from '../../lib/lab/chaos/check.js';
-import type { ChaosEvent, HealthSeen, RequestDone } from '../../lib/lab/chaos/events.js';
+import { checkHistory, PROMISES } from '../../lib/lab/chaos/check.js';
+import type { ChaosEvent, HealthSeen, Promises, RequestDone } from '../../lib/lab/chaos/events.js';
 
 /** Two masterships. */
 export const FIRST = 'aaaaaaaaaaaa';
@@ -90,8 +90,11 @@ export interface Case {
   readonly good: readonly ChaosEvent[];
 }
 
+/** What a fleet without a key promises. */
+export const UNSIGNED: Promises = { ...PROMISES, isSigned: false };
+
 /** The first history breaks this rule and no other one; the second one breaks none. */
-export function assertFound(rule: string, { bad, good }: Case): void {
-  assert.equal([...new Set(checkHistory(bad).map((each) => each.rule))], [rule]);
-  assert.equal(checkHistory(good), []);
+export function assertFound(rule: string, { bad, good }: Case, promises = UNSIGNED): void {
+  assert.equal([...new Set(checkHistory(bad, promises).map((each) => each.rule))], [rule]);
+  assert.equal(checkHistory(good, promises), []);
 }

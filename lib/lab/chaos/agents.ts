@@ -9,6 +9,7 @@ import type { Keys } from '../../redis/keys.js';
 import { encodeReport } from '../../redis/report-message.js';
 import type { Shutdown } from '../../shutdown.js';
 import { type LabChild, startNode } from '../processes.js';
+import type { FleetKeys } from './fleet-keys.js';
 import type { History } from './history.js';
 
 /** How often agents report: a host is silent after three missed reports. */
@@ -24,13 +25,15 @@ export interface ReportedHost {
 export class PublishedAgents {
   readonly #client: Commands;
   readonly #keys: Keys;
+  readonly #fleetKeys: FleetKeys;
   readonly #instances = new Map<string, string>();
   /** Hosts whose agent is dead. */
   readonly silent = new Set<string>();
   /** What an agent reports instead of the truth. */
   readonly lies = new Map<string, Partial<Report>>();
 
-  constructor(redisUrl: string, keys: Keys, hosts: readonly ReportedHost[], shutdown: Shutdown) {
+  constructor(redisUrl: string, keys: Keys, fleetKeys: FleetKeys, hosts: readonly ReportedHost[], shutdown: Shutdown) {
+    this.#fleetKeys = fleetKeys;
     this.#client = openCommands(parseRedisAddress(redisUrl));
     this.#keys = keys;
     for (const { name } of hosts) this.#instances.set(name, randomUUID());
@@ -48,12 +51,13 @@ export class PublishedAgents {
     return this.#instances.get(name);
   }
 
-  /** Publishes one report. What Redis does not take is lost, as with any agent. */
+  /** Publishes one report, signed with the key of its host's agent. What Redis does not take is lost, as with any agent. */
   report({ name, url }: ReportedHost, changes: Partial<Report> = {}): void {
     const instance = this.#instances.get(name);
     const figures = { cpu: 0.2, memory: 0.3, cores: 4, rps: null };
     const text = encodeReport({ host: name, url, ...figures, intervalMs: REPORT_EVERY_MS, bye: false, instance, ...changes });
-    this.#client.publish(this.#keys.reports, text).catch(() => undefined);
+    const { reports } = this.#keys;
+    this.#client.publish(reports, this.#fleetKeys.agentOf(name)?.sign(reports, text, 'agent') ?? text).catch(() => undefined);
   }
 }
 
@@ -68,9 +72,10 @@ export class RealAgent {
   #isRunning = false;
   #lines: string[] = [];
 
-  constructor(entry: string, redisUrl: string, host: ReportedHost, history: History, shutdown: Shutdown) {
+  constructor(entry: string, redisUrl: string, fleetKeys: FleetKeys, host: ReportedHost, history: History, shutdown: Shutdown) {
     this.#entry = entry;
-    this.#args = ['agent', '--redis', redisUrl, '--name', host.name, '--url', host.url, '--interval', `${REPORT_EVERY_MS}ms`];
+    const reporting = ['--name', host.name, '--url', host.url, '--interval', `${REPORT_EVERY_MS}ms`];
+    this.#args = ['agent', '--redis', redisUrl, '--agent-key', fleetKeys.agentFile(host.name), ...reporting];
     this.host = host;
     this.#history = history;
     this.#shutdown = shutdown;
@@ -95,6 +100,11 @@ export class RealAgent {
       const { host } = this;
       this.#history.add({ kind: 'ended', atMs: this.#history.nowMs(), process: `the agent of ${host.name}`, lines: this.#lines });
     });
+  }
+
+  /** Tells it to read its key again. */
+  reloadKey(): void {
+    this.#child?.kill('SIGHUP');
   }
 
   /** Ends it; resolves when it is gone. */

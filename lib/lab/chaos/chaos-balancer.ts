@@ -38,6 +38,8 @@ export interface BalancerSetup {
   readonly redisLink: TcpLink;
   /** The links to the hosts, by the port of the host. */
   readonly hostLinks: ReadonlyMap<number, TcpLink>;
+  /** The file with its fleet key. */
+  readonly keyFile: string;
   readonly history: History;
   readonly shutdown: Shutdown;
 }
@@ -84,7 +86,7 @@ export class ChaosBalancer {
 
   /** Starts it; resolves once its console answers. */
   async start(): Promise<void> {
-    const { entry, name, redisUrl, history, shutdown } = this.#setup;
+    const { entry, name, redisUrl, keyFile, history, shutdown } = this.#setup;
     const listening = ['--bind', '127.0.0.1', '--port', String(this.port), '--console-port', String(this.#consolePort)];
     const checking = ['--health-path', '/health', '--response-timeout', `${RESPONSE_TIMEOUT_MS}ms`, '--slow-start', '0'];
     // When a host's connections are cut, each of the requests on them may go to another host.
@@ -95,6 +97,8 @@ export class ChaosBalancer {
       redisUrl,
       '--name',
       name,
+      '--fleet-key',
+      keyFile,
       ...listening,
       ...checking,
       ...retrying,
@@ -121,6 +125,11 @@ export class ChaosBalancer {
       await pause(LOOK_EVERY_MS);
     }
     this.life++;
+  }
+
+  /** Tells it to read its key file again. */
+  reloadKey(): void {
+    this.#child?.kill('SIGHUP');
   }
 
   /** Kills it (SIGKILL); resolves when it is gone. */

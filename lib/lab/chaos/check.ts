@@ -2,8 +2,8 @@
 
 import { DEFAULTS } from '../../config/config.js';
 import type { ChaosEvent, Promises, Rule, Violation } from './events.js';
+import { forgeriesChangeNothing, forgeriesCounted, forgeriesDropped } from './rules-forgeries.js';
 import {
-  forgeriesDropped,
   nothingDeposedApplied,
   nothingDeposedStored,
   noStepBack,
@@ -24,7 +24,7 @@ import {
 } from './rules-service.js';
 
 /** The promises of docs/faults.md. */
-export const PROMISES: Promises = { leaseTtlMs: DEFAULTS.leaseTtlMs, wellWithinMs: 5000, isSigned: false };
+export const PROMISES: Promises = { leaseTtlMs: DEFAULTS.leaseTtlMs, wellWithinMs: 5000, isSigned: true };
 
 const RULES: readonly Rule[] = [
   oneClaim,
@@ -35,6 +35,8 @@ const RULES: readonly Rule[] = [
   oneMaster,
   tablesInOrder,
   forgeriesDropped,
+  forgeriesChangeNothing,
+  forgeriesCounted,
   requestsAnswered,
   nothingTwice,
   wellInTime,

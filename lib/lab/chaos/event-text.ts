@@ -34,6 +34,8 @@ function textOf(event: ChaosEvent): string {
       return `may not fail any longer (${event.id})`;
     case 'forging':
       return event.isOn ? 'messages are forged' : 'no message is forged any longer';
+    case 'refused':
+      return `balancers have refused ${event.after} messages; ${event.before} before: ${event.what}`;
     case 'repeated':
       return `${event.path} was delivered to ${event.hosts.join(' and ')}`;
     case 'redis-lost':

@@ -88,6 +88,8 @@ export type ChaosEvent =
   | { readonly kind: 'forbid'; readonly atMs: number; readonly id: string }
   /** Somebody forges tables or events from now on, or no longer. */
   | { readonly kind: 'forging'; readonly atMs: number; readonly isOn: boolean }
+  /** How many messages and settings the balancers had refused before somebody forged some, and after. */
+  | { readonly kind: 'refused'; readonly atMs: number; readonly what: string; readonly before: number; readonly after: number }
   /** A host got a request with POST a second time. */
   | { readonly kind: 'repeated'; readonly atMs: number; readonly path: string; readonly hosts: readonly string[] }
   /** Redis lost or changed some of its data: what it stores may go back. */

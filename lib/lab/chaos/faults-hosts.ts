@@ -1,6 +1,7 @@
 // Hosts that die, freeze and misbehave, and agents that die, lie and take another one's name.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../routing/random.js';
 import { freePort } from '../processes.js';
 import { REPORT_EVERY_MS } from './agents.js';
@@ -9,6 +10,9 @@ import { type HostBehaviour, WELL_BEHAVED } from './chaos-host.js';
 import { type Fault, type Faults, pickOne } from './faults.js';
 import type { AllowOptions } from './history.js';
 import { type ChaosHost, DRAINED_HOST, type Stage } from './stage.js';
+
+/** What a host began while it misbehaved ends in this time: slow answers, and connections that it closes after them. */
+const ENDS_WITHIN_MS = 1000;
 
 /** A host that gets requests. */
 function pickHost({ hosts }: Stage, random: Random): ChaosHost {
@@ -34,8 +38,9 @@ function misbehaving(draw: (random: Random) => HostBehaviour, text: string, fail
     host.behave(draw(random));
     return {
       hit: 'host',
-      heal() {
+      async heal() {
         host.behave(WELL_BEHAVED);
+        await sleep(ENDS_WITHIN_MS);
         forbid();
       },
     };

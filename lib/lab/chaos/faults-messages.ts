@@ -1,42 +1,19 @@
-// Messages that nobody of the fleet sent: forged, replayed, of the future, malformed. Whoever may publish can do this.
+// Messages that nobody of the fleet sent: forged, replayed, of the future, malformed. With a fleet key they change nothing.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { HostTable } from '../../model.js';
 import { encodeEvent, type FleetEvent } from '../../redis/event-message.js';
+import { roleOfEvent } from '../../redis/signed-messages.js';
 import { encodeLoad } from '../../redis/load-message.js';
 import { encodeReport } from '../../redis/report-message.js';
 import { encodeTable } from '../../redis/table-message.js';
 import { MAX_TERM } from '../../redis/term.js';
 import { freePort } from '../processes.js';
 import { REPORT_EVERY_MS } from './agents.js';
-import { type Begun, type Fault, type Faults, pickOne } from './faults.js';
+import { type Fault, type Faults, pickOne } from './faults.js';
 import { FORGED_PREFIX } from './forged.js';
+import { type Forge, pickDisguise, publishing } from './forging.js';
 import { DRAINED_HOST, type Stage } from './stage.js';
-
-const FORGE_EVERY_MS = 100;
-
-/** Messages to send now. */
-type Forge = () => readonly { readonly channel: string; readonly text: string }[];
-
-/** Publishes forged messages until it is healed. */
-function publishing(stage: Stage, what: string, forge: Forge, mayHarm: boolean, everyMs = FORGE_EVERY_MS): Begun {
-  const { history, redis, watch } = stage;
-  history.note(what);
-  if (mayHarm) history.add({ kind: 'forging', atMs: history.nowMs(), isOn: true });
-  const timer = setInterval(() => {
-    for (const { channel, text } of forge()) {
-      watch.ignored.add(text);
-      redis.admin.publish(channel, text).catch(() => undefined);
-    }
-  }, everyMs);
-  return {
-    hit: 'fleet',
-    heal() {
-      clearInterval(timer);
-      if (mayHarm) history.add({ kind: 'forging', atMs: history.nowMs(), isOn: false });
-    },
-  };
-}
 
 /** The table in force, as the forger can read it. */
 function tableOf({ watch }: Stage): HostTable | undefined {
@@ -50,6 +27,7 @@ const forgedTables: Fault = async (stage, random) => {
   const url = `http://127.0.0.1:${await freePort()}`;
   const ahead = 1 + random.below(3);
   const mastership = FORGED_PREFIX + randomBytes(14).toString('hex');
+  const [disguised, disguise] = pickDisguise(stage, 'master', pickOne(stage.balancers, random).name, random);
   let count = 0;
   const forge: Forge = () => {
     const table = tableOf(stage);
@@ -64,13 +42,15 @@ const forgedTables: Fault = async (stage, random) => {
     } as const;
     const hosts = table.hosts.map((host) => ({ ...host, url }));
     const forged: HostTable = { ...table, stamp: stamps[kind], previousSeq: stamps[kind].seq, isFull: true, hosts, figures: [], loads: [] };
-    return [{ channel: stage.keys.stats, text: encodeTable(forged) }];
+    const { stats } = stage.keys;
+    return [{ channel: stats, text: disguise(stats, encodeTable(forged), stamps[kind].term) }];
   };
-  return publishing(stage, `forged tables ${kind}: all hosts are where nobody listens`, forge, true);
+  return publishing(stage, `forged tables ${kind}, ${disguised}: all hosts are where nobody listens`, forge);
 };
 
 const forgedLoads: Fault = async (stage, random) => {
   const name = pickOne([...stage.balancers.map((each) => each.name), 'nobody'], random);
+  const [disguised, disguise] = pickDisguise(stage, 'balancer', name, random);
   const instance = randomUUID();
   let seq = 0;
   const evidence = { work: 1e6, durations: 1, workSquares: 1e12, workByDuration: 1e6, durationSquares: 1 };
@@ -87,9 +67,10 @@ const forgedLoads: Fault = async (stage, random) => {
       counts: [],
     }));
     const text = encodeLoad({ balancer: name, instance, seq: ++seq, classes: [], said: [], hosts, isFull: true, statics: [] });
-    return [{ channel: stage.keys.load, text }];
+    const { load } = stage.keys;
+    return [{ channel: load, text: disguise(load, text) }];
   };
-  return publishing(stage, `forged loads of ${name}`, forge, false);
+  return publishing(stage, `forged loads of ${name}, ${disguised}`, forge);
 };
 
 const forgedReports: Fault = async (stage, random) => {
@@ -107,16 +88,20 @@ const forgedReports: Fault = async (stage, random) => {
   };
   const kind = pickOne(Object.keys(draws) as (keyof typeof draws)[], random);
   const text = encodeReport(draws[kind]);
-  return publishing(stage, `forged reports ${kind} (${victim.name})`, () => [{ channel: stage.keys.reports, text }], false);
+  const [disguised, disguise] = pickDisguise(stage, 'agent', draws[kind].host, random);
+  const { reports } = stage.keys;
+  return publishing(stage, `forged reports ${kind} (${victim.name}), ${disguised}`, () => [
+    { channel: reports, text: disguise(reports, text) },
+  ]);
 };
 
 const forgedEvents: Fault = async (stage, random) => {
   const { name } = pickOne(stage.balancers, random);
   const mastership = FORGED_PREFIX + randomBytes(14).toString('hex');
   const drawn = random.below(6);
-  const forge: Forge = () => {
+  const draw = (): FleetEvent => {
     const { term = 1, mastership: inForce = mastership } = tableOf(stage)?.stamp ?? {};
-    const event = [
+    return [
       { kind: 'master-released', name, term, mastership: inForce },
       { kind: 'balancer-left', name },
       { kind: 'master-elected', name: 'nobody', term: term + 3, mastership },
@@ -124,16 +109,22 @@ const forgedEvents: Fault = async (stage, random) => {
       { kind: 'host-left', name: 'h1' },
       { kind: 'restart-requested', name: 'fleet' },
     ][drawn] as FleetEvent;
-    return [{ channel: stage.keys.events, text: encodeEvent(event, new Date()) }];
   };
-  return publishing(stage, `forged events, such as ${forge()[0]?.text}`, forge, drawn === 2);
+  const { kind } = draw();
+  const [disguised, disguise] = pickDisguise(stage, roleOfEvent(kind), draw().name, random);
+  const { events } = stage.keys;
+  const forge: Forge = () => {
+    const event = draw();
+    return [{ channel: events, text: disguise(events, encodeEvent(event, new Date()), event.term) }];
+  };
+  return publishing(stage, `forged events ${kind}, ${disguised}`, forge);
 };
 
 const replayed: Fault = async (stage) => {
   const recorded = [...stage.watch.messages];
   let at = 0;
   const forge: Forge = () => recorded.slice(at, (at = at + 20 > recorded.length ? 0 : at + 20));
-  return publishing(stage, `${recorded.length} messages are replayed`, forge, false);
+  return publishing(stage, `${recorded.length} messages are replayed`, forge);
 };
 
 const ofTheFuture: Fault = async (stage) => {
@@ -152,7 +143,7 @@ const ofTheFuture: Fault = async (stage) => {
       { channel: keys.reports, text: JSON.stringify({ v: 3, host: 'h1', url: 'http://127.0.0.1:1', interval: far }) },
     ];
   };
-  return publishing(stage, 'messages of the future: versions, terms and numbers that cannot be yet', forge, false);
+  return publishing(stage, 'messages of the future: versions, terms and numbers that cannot be yet', forge);
 };
 
 const malformed: Fault = async (stage, random) => {
@@ -181,7 +172,7 @@ const malformed: Fault = async (stage, random) => {
     }),
   ];
   const forge: Forge = () => channels.map((channel) => ({ channel, text: pickOne(garbage, random) }));
-  return publishing(stage, 'malformed messages on all channels', forge, false, 20);
+  return publishing(stage, 'malformed messages on all channels', forge, 20);
 };
 
 /** Faults of messages. */

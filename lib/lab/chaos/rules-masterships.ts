@@ -2,7 +2,7 @@
 
 import type { Stamp } from '../../model.js';
 import type { ChaosEvent, EventOf, Rule, Violation } from './events.js';
-import { forgedAt, isForgedMastership } from './forged.js';
+import { forgedAt } from './forged.js';
 
 /** Digits of a mastership's id that a health page shows. */
 const SHORT_DIGITS = 12;
@@ -132,22 +132,6 @@ export const nothingDeposedStored: Rule = (events, promises) => {
       });
   }
   return found;
-};
-
-/** No forged table is applied, or not for longer than forging may have an effect. */
-export const forgeriesDropped: Rule = (events, promises) => {
-  const isForged = forgedAt(events, promises);
-  return events.flatMap((event) =>
-    event.kind === 'health' && isForgedMastership(event.table.mastership) && !isForged(event.atMs)
-      ? [
-          {
-            rule: 'forgeries are dropped',
-            atMs: event.atMs,
-            what: `${event.balancer} routes on the forged table ${stampText(event.table)}`,
-          },
-        ]
-      : [],
-  );
 };
 
 interface MasterRun {

@@ -2,6 +2,7 @@
 
 import type { Allowance, EventOf, Rule, Violation } from './events.js';
 import { forgedAt } from './forged.js';
+import { withoutSignature } from '../../redis/signature.js';
 import { median } from '../statistics.js';
 
 /** Requests that were in flight while the machine stood still, or started within this time after it, prove nothing. */
@@ -95,6 +96,8 @@ export const settingsSurvive: Rule = (events) =>
     return wrong.length === 0 ? [] : [{ rule: 'settings survive', atMs: event.atMs, what: wrong.join('; ') }];
   });
 
+const isDrained = (value: string | undefined): boolean => value !== undefined && withoutSignature(value) === 'drained';
+
 /**
  * No request is answered by a host that an operator took out, from a second after that. A balancer that started on a
  * Redis that lost the settings can't know them before the others have restored them.
@@ -115,10 +118,10 @@ export const drainedIsIdle: Rule = (events) => {
     if (event.kind === 'health' && lives.get(event.balancer)?.life !== event.life)
       lives.set(event.balancer, { life: event.life, isUnaware: isLost });
     if (event.kind === 'operator') {
-      for (const name of drainedSinceMs.keys()) if (event.expected[`host:${name}`] !== 'drained') drainedSinceMs.delete(name);
+      for (const name of drainedSinceMs.keys()) if (!isDrained(event.expected[`host:${name}`])) drainedSinceMs.delete(name);
       for (const [field, value] of Object.entries(event.expected)) {
         const name = field.startsWith('host:') ? field.slice('host:'.length) : '';
-        if (name !== '' && value === 'drained' && !drainedSinceMs.has(name)) drainedSinceMs.set(name, event.atMs);
+        if (name !== '' && isDrained(value) && !drainedSinceMs.has(name)) drainedSinceMs.set(name, event.atMs);
       }
     }
     if (event.kind !== 'request' || event.host === '') continue;

@@ -7,7 +7,7 @@ import { pause } from '../health.js';
 import { ALL_FAULTS } from './all-faults.js';
 import { checkHistory } from './check.js';
 import type { ChaosEvent, Violation } from './events.js';
-import type { Fault } from './faults.js';
+import { type Fault, pickOne } from './faults.js';
 import { History } from './history.js';
 import { startChaosLoad } from './load.js';
 import { recordAtEnd, recordMemory, recordAtRest } from './resources.js';
@@ -123,7 +123,7 @@ async function runRound(stage: Stage, round: number, name: string, random: Rando
   const first = history.events.length;
   history.note(`round ${round}: ${name}`);
   if (random.below(OPERATOR_EVERY) === 0) {
-    const algorithm = (['adaptive', 'round-robin', 'least-request'] as const)[random.below(3)] as string;
+    const algorithm = pickOne(['adaptive', 'round-robin', 'least-request'] as const, random);
     history.note(`an operator sets the algorithm ${algorithm}`);
     await operator.setAlgorithm(algorithm);
     await pause(SETTING_MS);

@@ -5,7 +5,9 @@ import { parseRedisAddress } from '../../redis/address.js';
 import { type Commands, openCommands } from '../../redis/connect.js';
 import { publishEvent } from '../../redis/fleet-store.js';
 import { buildKeys, type Keys } from '../../redis/keys.js';
-import { writeOperatorState } from '../../redis/settings.js';
+import { writeAlgorithm, writeOperatorState } from '../../redis/settings.js';
+import type { MessageSigner } from '../../redis/sign.js';
+import type { Algorithm } from '../../model.js';
 import type { Random } from '../../routing/random.js';
 import type { Shutdown } from '../../shutdown.js';
 import { freePort, type LabChild, startRole } from '../processes.js';
@@ -13,6 +15,7 @@ import { startTcpLink, type TcpLink } from '../tcp-link.js';
 import { PublishedAgents, RealAgent } from './agents.js';
 import { ChaosBalancer } from './chaos-balancer.js';
 import type { HostBehaviour } from './chaos-host.js';
+import { FleetKeys } from './fleet-keys.js';
 import { ChaosRedis } from './chaos-redis.js';
 import { freezeProcess } from './frozen.js';
 import type { History } from './history.js';
@@ -71,6 +74,7 @@ export class ChaosHost {
 export interface Stage {
   readonly redis: ChaosRedis;
   readonly keys: Keys;
+  readonly fleetKeys: FleetKeys;
   readonly balancers: readonly ChaosBalancer[];
   readonly hosts: readonly ChaosHost[];
   readonly agents: PublishedAgents;
@@ -78,23 +82,28 @@ export interface Stage {
   readonly operator: Operator;
   readonly watch: Watch;
   readonly history: History;
+  /** Makes another balancer, which none of the others knows; it reaches Redis and hosts without links. */
+  readonly stranger: (name: string, keyFile: string) => Promise<ChaosBalancer>;
 }
 
 /** What an operator set, and what must stand in Redis because of it. */
 export class Operator {
   #expected: Readonly<Record<string, string>> = {};
+  #algorithm: Algorithm | undefined;
   readonly #history: History;
   readonly #client: Commands;
   readonly #keys: Keys;
+  readonly #signer: MessageSigner;
 
-  constructor(redisUrl: string, keys: Keys, history: History, shutdown: Shutdown) {
+  constructor(redisUrl: string, keys: Keys, signer: MessageSigner, history: History, shutdown: Shutdown) {
+    this.#signer = signer;
     this.#client = openCommands(parseRedisAddress(redisUrl));
     this.#keys = keys;
     this.#history = history;
     shutdown.add(() => this.#client.disconnect());
   }
 
-  /** The fields of the settings that must stand. */
+  /** The fields of the settings that must stand, with their signatures. */
   get expected(): Readonly<Record<string, string>> {
     return this.#expected;
   }
@@ -107,15 +116,27 @@ export class Operator {
 
   /** Drains a host, as `meercat drain` does. */
   async drain(host: string): Promise<void> {
-    await writeOperatorState(this.#client, this.#keys, host, 'drained');
-    await publishEvent(this.#client, this.#keys, { kind: 'host-drained', name: host });
-    this.expect({ ...this.expected, [`host:${host}`]: 'drained' });
+    await writeOperatorState(this.#client, this.#keys, host, 'drained', this.#signer);
+    await publishEvent(this.#client, this.#keys, { kind: 'host-drained', name: host }, this.#signer);
+    await this.#wrote(`host:${host}`);
   }
 
   /** Sets the algorithm of all balancers. */
-  async setAlgorithm(algorithm: string): Promise<void> {
-    await this.#client.hset(this.#keys.settings, 'algorithm', algorithm);
-    this.expect({ ...this.expected, algorithm });
+  async setAlgorithm(algorithm: Algorithm): Promise<void> {
+    this.#algorithm = algorithm;
+    await writeAlgorithm(this.#client, this.#keys, algorithm, this.#signer);
+    await this.#wrote('algorithm');
+  }
+
+  /** Sets all of it again, signed with the present key. */
+  async setAgain(): Promise<void> {
+    await this.drain(DRAINED_HOST);
+    if (this.#algorithm !== undefined) await this.setAlgorithm(this.#algorithm);
+  }
+
+  async #wrote(field: string): Promise<void> {
+    const raw = await this.#client.hget(this.#keys.settings, field);
+    if (raw !== null) this.expect({ ...this.expected, [field]: raw });
   }
 }
 
@@ -130,6 +151,7 @@ export async function buildStage(entry: string, history: History, shutdown: Shut
   const ended = (process: string): void => history.add({ kind: 'ended', atMs: history.nowMs(), process, lines: [] });
   const redis = await ChaosRedis.start(shutdown, () => ended('Redis'));
   const keys = buildKeys(NAMESPACE);
+  const fleetKeys = new FleetKeys(HOSTS, shutdown);
   const hosts: ChaosHost[] = [];
   const posted = new Map<string, string>();
   const onPost = (host: string, path: string): void => {
@@ -155,16 +177,23 @@ export async function buildStage(entry: string, history: History, shutdown: Shut
     const redisLink = await link(redis.port);
     redis.links.push(redisLink);
     const redisUrl = redis.urlOf('balancer', redisLink.port);
-    balancers.push(await ChaosBalancer.create({ entry, name, redisUrl, redisLink, hostLinks, history, shutdown }));
+    balancers.push(
+      await ChaosBalancer.create({ entry, name, redisUrl, redisLink, hostLinks, keyFile: fleetKeys.fleetFile, history, shutdown }),
+    );
   }
   const [real] = hosts.slice(2) as [ChaosHost];
   const reported = hosts.filter((host) => host !== real);
-  const agents = new PublishedAgents(redis.urlOf('agent'), keys, reported, shutdown);
-  const realAgent = new RealAgent(entry, redis.urlOf('agent'), real, history, shutdown);
+  const agents = new PublishedAgents(redis.urlOf('agent'), keys, fleetKeys, reported, shutdown);
+  const realAgent = new RealAgent(entry, redis.urlOf('agent'), fleetKeys, real, history, shutdown);
   realAgent.start();
-  const operator = new Operator(redis.urlOf('operator'), keys, history, shutdown);
+  const operator = new Operator(redis.urlOf('operator'), keys, fleetKeys.operator, history, shutdown);
   const watch = new Watch({ redis, keys, balancers, history });
   shutdown.add(() => watch.stop());
   await Promise.all(balancers.map((each) => each.start()));
-  return { redis, keys, balancers, hosts, agents, realAgent, operator, watch, history };
+  const stranger = async (name: string, keyFile: string): Promise<ChaosBalancer> => {
+    const redisUrl = redis.urlOf('balancer');
+    const redisLink = await link(redis.port);
+    return ChaosBalancer.create({ entry, name, redisUrl, redisLink, hostLinks: new Map(), keyFile, history, shutdown });
+  };
+  return { redis, keys, fleetKeys, balancers, hosts, agents, realAgent, operator, watch, history, stranger };
 }

@@ -5,6 +5,7 @@ import { decodeEvent } from '../../redis/event-message.js';
 import { parseRedisAddress } from '../../redis/address.js';
 import { type Commands, openSubscription } from '../../redis/connect.js';
 import type { Keys } from '../../redis/keys.js';
+import { withoutSignature } from '../../redis/signature.js';
 import { decodeTable } from '../../redis/table-message.js';
 import { MAX_TERM, parseTerm } from '../../redis/term.js';
 import type { HostTable, Stamp } from '../../model.js';
@@ -78,12 +79,12 @@ export class Watch {
     if (this.messages.length > MAX_KEPT_MESSAGES) this.messages.shift();
     const atMs = history.nowMs();
     if (channel === keys.stats) {
-      const decoded = decodeTable(text);
+      const decoded = decodeTable(withoutSignature(text));
       if (!decoded.ok || isForgedMastership(decoded.value.stamp.mastership)) return;
       history.add({ kind: 'table', atMs, stamp: decoded.value.stamp });
       if (decoded.value.isFull) this.published = decoded.value;
     } else if (channel === keys.events) {
-      const decoded = decodeEvent(text);
+      const decoded = decodeEvent(withoutSignature(text));
       if (!decoded.ok) return;
       const { kind, name, term, mastership = null } = decoded.value;
       if (kind !== 'master-elected' || term === undefined || (mastership !== null && isForgedMastership(mastership))) return;
@@ -124,7 +125,7 @@ export class Watch {
     const { balancers } = this.#setup;
     const term = parseTerm(termText, MAX_TERM);
     if (term.term > 0) this.#stored('term', { ...term, seq: 0 });
-    const decoded = tableText === null ? undefined : decodeTable(tableText);
+    const decoded = typeof tableText === 'string' ? decodeTable(withoutSignature(tableText)) : undefined;
     this.stored = decoded?.ok === true ? decoded.value : undefined;
     if (this.stored !== undefined) this.#stored('table', this.stored.stamp);
     const [name, masterTerm, mastership] = fields(master);

@@ -117,7 +117,7 @@ test('the report has a row for each fault and what it hit, and the first violati
 test('an unknown fault is refused with the list of those there are', async () => {
   const { code, stderr } = await refusedHere(['bench', 'chaos', '--only', 'earthquake']);
   assert.is(code, 2);
-  assert.match(stderr, /--only: one or more of balancer killed, .*malformed messages, not "earthquake"/);
+  assert.match(stderr, /--only: one or more of balancer killed, .*forged settings, not "earthquake"/);
 });
 
 test.run();

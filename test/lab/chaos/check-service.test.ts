@@ -4,9 +4,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkHistory, PROMISES } from '../../../lib/lab/chaos/check.js';
-import type { ChaosEvent, Promises } from '../../../lib/lab/chaos/events.js';
+import type { ChaosEvent } from '../../../lib/lab/chaos/events.js';
 import { FORGED_PREFIX } from '../../../lib/lab/chaos/forged.js';
-import { allow, assertFound, type Case, failed, health, request } from '../../support/chaos-events.js';
+import { allow, assertFound, type Case, failed, health, request, UNSIGNED } from '../../support/chaos-events.js';
 
 const test = suite('chaos checker: service');
 
@@ -148,7 +148,6 @@ for (const [rule, cases] of Object.entries(CASES)) {
 }
 
 test('with signed messages a forgery excuses nothing', () => {
-  const signed: Promises = { ...PROMISES, isSigned: true };
   const mastership = FORGED_PREFIX;
   const events: ChaosEvent[] = [
     { kind: 'forging', atMs: 1, isOn: true },
@@ -156,11 +155,39 @@ test('with signed messages a forgery excuses nothing', () => {
     health(3),
     failed(20),
   ];
-  assert.equal(checkHistory(events), []);
+  assert.equal(checkHistory(events, UNSIGNED), []);
   assert.equal(
-    checkHistory(events, signed).map(({ rule }) => rule),
+    checkHistory(events).map(({ rule }) => rule),
     ['forgeries are dropped', 'no step back', 'requests are answered'],
   );
 });
+
+const forging = (atMs: number, isOn: boolean): ChaosEvent => ({ kind: 'forging', atMs, isOn });
+const log = (atMs: number, text: string): ChaosEvent => ({ kind: 'log', atMs, text });
+const WITH_KEY: Readonly<Record<string, readonly Case[]>> = {
+  'forgeries change nothing': [
+    {
+      what: 'an election while messages are forged, of which no lease that ran out is the reason',
+      bad: [health(1), forging(2, true), health(3, { term: 2 }), log(4, 'a newer term, 2, exists'), forging(5, false)],
+      good: [health(1), forging(2, true), health(3, { term: 2 }), log(4, 'the lease could not be renewed in time'), forging(5, false)],
+    },
+    {
+      what: 'an election before the end of forging, and one after it',
+      bad: [health(1), forging(2, true), health(4, { term: 2 }), forging(5, false)],
+      good: [health(1), forging(2, true), forging(5, false), health(6, { term: 2 })],
+    },
+  ],
+  'forgeries are counted': [
+    {
+      what: 'forged messages that no balancer has counted',
+      bad: [{ kind: 'refused', atMs: 1, what: 'loads', before: 7, after: 7 }],
+      good: [{ kind: 'refused', atMs: 1, what: 'loads', before: 7, after: 8 }],
+    },
+  ],
+};
+
+for (const [rule, cases] of Object.entries(WITH_KEY)) {
+  for (const each of cases) test(`with a fleet key, ${rule}: ${each.what}`, () => assertFound(rule, each, PROMISES));
+}
 
 test.run();
