@@ -3,6 +3,11 @@
 
 import { CLASSES, CORES, drawNeighbours, rateFor, speedOf } from '../scenario.js';
 import { type FleetRun, findHighestLoad, loadOf, OBJECTIVE, type Objective, serve } from '../simulation/highest-load.js';
+import { floorOf } from '../simulation/matrix.js';
+import { latenciesOf } from '../simulation/measure.js';
+import { FLOOR } from '../simulation/policy-names.js';
+import { runSimulation } from '../simulation/simulation.js';
+import { percentile } from '../statistics.js';
 import { planScaling, type ScalingFigure, simulateFleet } from '../simulation/fleet-scaling.js';
 import { limitsOf } from '../simulation/scaling-limits.js';
 import { readScenario } from '../simulation/scenario-file.js';
@@ -23,6 +28,8 @@ export interface CalibrationSetup {
   readonly graceMs: number;
   /** Length of the period in which the kernel enforces the share of CPU; 0: none. */
   readonly periodMs: number;
+  /** How often load and hosts look at their clocks; 0 unless set. */
+  readonly tickMs?: number;
   readonly objective?: Objective;
 }
 
@@ -40,7 +47,7 @@ export interface MeasuredLoad {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** What the floor had at it. It has no balancer: what exceeds the simulated floor comes from timers of hosts and load. */
+  /** What the floor had at it. */
   readonly floor?: { readonly p50Ms: number; readonly p99Ms: number };
 }
 
@@ -59,18 +66,43 @@ export function simulateCalibration(
     const { served } = findHighestLoad({ ...run, objective, lowest, highest, tolerance: 0.03 });
     const of = `of ${cores.toFixed(3)} cores each`;
     const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: served?.perSecond ?? 0 };
-    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms, floor }) => {
-      const { ms, floorMs } = serve(run, loadOf(run.scenario, perSecond), objective);
+    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms }) => {
+      const { ms, breach } = serve(run, loadOf(run.scenario, perSecond), objective);
+      // Latencies of an overloaded fleet say only for how long it was overloaded.
+      if (breach !== null || perSecond > (served?.perSecond ?? 0)) return [];
       const load = `at ${Math.round(perSecond)} requests/s ${of}`;
-      const [p50Extra, p99Extra] = floor === undefined ? [0, 0] : [floor.p50Ms - floorMs.p50, floor.p99Ms - floorMs.p99];
       return [
-        { what: `p50 ${load}`, balancers, real: p50Ms - p50Extra, simulated: ms.p50 },
-        { what: `p99 ${load}`, balancers, real: p99Ms - p99Extra, simulated: ms.p99 },
+        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: ms.p50 },
+        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: ms.p99 },
       ];
     });
     return [highestFigure, ...figures];
   });
 }
+
+/**
+ * How often load and hosts look at their clocks. The floor has no balancer: its median exceeds the simulated one by a wait
+ * for each of the two clocks, which is half a tick on average. The median over all loads.
+ */
+export function tickMsOf(setup: CalibrationSetup, floor: readonly Omit<MeasuredLoad, 'floor'>[]): number {
+  const run = calibrationRun(NO_COSTS, setup, 1, 1, MEASURED_AT);
+  const scenario = floorOf(run.scenario);
+  const more = floor.map(({ perSecond, p50Ms }) => {
+    const load = loadOf(scenario, perSecond);
+    const { measure } = runSimulation({ ...run, scenario, policy: FLOOR, load, tickMs: 0 });
+    return p50Ms - latenciesOf(measure.sorted()).p50;
+  });
+  return more.length === 0 ? 0 : Math.max(0, percentile(Float64Array.from(more).toSorted(), 0.5));
+}
+
+const NO_COSTS: BalancerCosts = {
+  requestMicros: 1,
+  wakeMicros: 0,
+  slaveCores: 0,
+  masterCores: 0,
+  masterMessageMicros: 0,
+  redisMessageMicros: 0,
+};
 
 /** Options of `simulateScaling`. */
 export interface SimulateScalingOptions {
@@ -109,7 +141,7 @@ function pointOf(figure: ScalingFigure): ScalingPoint {
 
 /** The hosts, requests and neighbours of lib/lab/scenario.ts. */
 function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers: number, cores: number, at: MeasuredAt): FleetRun {
-  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs } = setup;
+  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs, tickMs = 0 } = setup;
   const base = readScenario(
     {
       hosts: Array.from({ length: hosts }, (_, host) => ({ count: 1, cores: CORES, speed: speedOf(host, hosts) })),
@@ -128,7 +160,7 @@ function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers
     redisCost: redisCostOf(costs),
   };
   const neighbourMoves = drawNeighbours(seed, hosts, settleMs + 1000 * seconds, slow);
-  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, drainMs: graceMs };
+  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, tickMs, drainMs: graceMs };
 }
 
 function withCost(each: RequestClass, costMs: number): RequestClass {

@@ -30,7 +30,7 @@ export const TYPICAL_COORDINATION = {
 export const TYPICAL_REDIS: RedisCost = { wakeMicros: 50, publishMicros: 2.5, receiverMicros: 7, rowMicros: 0.004 };
 
 /** Share of a request's CPU after the host's answer: it is read, and passed on. */
-const AFTER_SHARE = 0.45;
+export const AFTER_SHARE = 0.45;
 
 /** Reports are gathered for this long into one table; as in lib/redis/load-interval.ts. */
 const GATHER_MS = 13;
@@ -63,6 +63,7 @@ export function balancerCostOf(costs: BalancerCosts, cores: number, periodMs = 0
     cores,
     periodMs,
     requestMicros: costs.requestMicros,
+    turnMicros: costs.wakeMicros,
     afterShare: AFTER_SHARE,
     queueLimit: Number.POSITIVE_INFINITY,
     idleCores: ofSlave * typical.idleCores,

@@ -26,6 +26,7 @@ export function readBalancerCost(fields: JsonFields): BalancerCost {
     periodMs: fields.time('period', 0, 0),
     requestMicros: fields.number('request', null, 0.001, MAX_MICROS),
     afterShare: fields.number('afterShare', 0.45, 0, 1),
+    turnMicros: micros('turn'),
     queueLimit: queue === UNLIMITED ? Number.POSITIVE_INFINITY : queue,
     idleCores: fields.number('idle', 0, 0, 1),
     masterIdleCores: fields.number('masterIdle', 0, 0, 1),

@@ -11,6 +11,7 @@ const test = suite('simulation of bench fleet');
 
 const COSTS: BalancerCosts = {
   requestMicros: 120,
+  wakeMicros: 0,
   slaveCores: 0.012,
   masterCores: 0.03,
   masterMessageMicros: 0.6,
