@@ -16,8 +16,9 @@ import { chooseQuota, type Quota } from './quota.js';
 import { readProofRun } from './read-figures.js';
 import { reportProof } from './report.js';
 import { setupOf } from './setup.js';
-import { measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
-import { turnTimesOf } from './turns.js';
+import { measuredUsesOf } from './cost-fit.js';
+import { floorLoadsOf, measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
+import { MAX_CONNECTIONS, turnTimesOf } from './turns.js';
 
 /** Fleets of at most this many balancers meet faults. */
 const FAULTS_FLEET = 4;
@@ -84,7 +85,11 @@ function faultsOf(
   return measureFaults(context, { rounds, seed, peers, fleets: [...new Set([1, largest])], ...told });
 }
 
-function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { contestants, costs, costsFleet }: LoadRun): SimulationInput {
+function simulationInputOf(
+  { seed, seconds, rounds }: ProofPlan,
+  { kind }: Quota,
+  { contestants, costs, costsFleet }: LoadRun,
+): SimulationInput {
   const { warmUpMs, graceMs } = turnTimesOf(seconds);
   return {
     costs,
@@ -98,7 +103,11 @@ function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { cont
       graceMs,
       periodMs: kind === 'taskset' ? 0 : PERIOD_MS,
       objective: SLO,
+      rounds,
+      maxConnections: MAX_CONNECTIONS,
     },
     measured: measuredFleetsOf(contestants),
+    floor: floorLoadsOf(contestants),
+    uses: measuredUsesOf(contestants, costs.redisMessageMicros),
   };
 }

@@ -15,14 +15,14 @@ const SETTLE_SHARE = 1 / 3;
 const GRACE_MS = 500;
 
 /** A balancer that falls behind must not make the load open a connection for each request: no turn within the SLO needs as many. */
-const MAX_CONNECTIONS = 1024;
+export const MAX_CONNECTIONS = 1024;
 
 /** Until the last requests of a turn are answered, about. */
 const LAST_ANSWERS_MS = 200;
 
 /** A turn is extended until it has this many requests, up to this many times its length. */
-const ENOUGH_REQUESTS = 500;
-const MOST_TIMES = 2;
+export const ENOUGH_REQUESTS = 500;
+export const MOST_TIMES = 2;
 
 /** What all turns have in common. */
 export interface Rig {

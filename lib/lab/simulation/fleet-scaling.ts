@@ -103,7 +103,14 @@ export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clie
       ...own,
       hosts: groups.map((group) => withSpeed(group, hostSpeed / standsFor)),
       clients: { ...scenario.clients, by: clients },
-      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor, turnMicros: cost.turnMicros * standsFor, standsFor },
+      balancerCost: {
+        ...cost,
+        cores,
+        requestMicros: cost.requestMicros * standsFor,
+        turnMicros: cost.turnMicros * standsFor,
+        connectMicros: cost.connectMicros * standsFor,
+        standsFor,
+      },
     },
   };
 }

@@ -165,7 +165,8 @@ export class Requests {
       return;
     }
     this.#jobs.slot[job] = -1;
-    this.#turns.before(job, balancer.index, excluded);
+    if (excluded < 0) this.#turns.first(job, balancer.index);
+    else this.#turns.again(job, balancer.index, excluded);
   }
 
   #onRead(job: number, excluded: number): void {

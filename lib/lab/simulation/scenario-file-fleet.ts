@@ -27,6 +27,8 @@ export function readBalancerCost(fields: JsonFields): BalancerCost {
     requestMicros: fields.number('request', null, 0.001, MAX_MICROS),
     afterShare: fields.number('afterShare', 0.45, 0, 1),
     turnMicros: micros('turn'),
+    connectMicros: micros('connect'),
+    connectionLimit: Number.POSITIVE_INFINITY,
     queueLimit: queue === UNLIMITED ? Number.POSITIVE_INFINITY : queue,
     idleCores: fields.number('idle', 0, 0, 1),
     masterIdleCores: fields.number('masterIdle', 0, 0, 1),
