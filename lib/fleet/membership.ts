@@ -23,6 +23,7 @@ import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
 import { OwnName } from './own-name.js';
+import { isDead, pidSpace } from './pid-space.js';
 
 /** A balancer whose heartbeat was accepted this recently can't have been pruned: if its entry is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
@@ -52,6 +53,7 @@ export class Membership {
   readonly #clock: Clock;
   readonly #signer: MessageSigner | undefined;
   readonly name = new OwnName();
+  readonly #pidSpace = pidSpace();
   /** When the last accepted heartbeat was sent. */
   #takenAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty and must be restored. */
@@ -81,15 +83,12 @@ export class Membership {
   async sendHeartbeat(standing: HeartbeatFacts): Promise<FleetStanding> {
     const { name, joinedAtMs } = this.#config;
     const atMs = this.#clock();
-    const fleet = await heartbeat(
-      this.#client,
-      this.#keys,
-      name,
-      joinedAtMs,
-      this.#fields(standing),
-      standing.term,
-      this.name.mayClaim(atMs),
-    );
+    const fields = this.#fields(standing);
+    const beat = (deadInstance?: string): Promise<FleetStanding> =>
+      heartbeat(this.#client, this.#keys, name, joinedAtMs, fields, standing.term, this.name.mayClaim(atMs), deadInstance);
+    let fleet = await beat();
+    // After `kill -9` and a new start on the same machine there is nothing to wait for.
+    if (fleet.name.kind === 'held' && isDead(fleet.name.holder, this.#pidSpace)) fleet = await beat(fleet.name.holder.instance);
     this.name.take(fleet.name, this.#clock());
     const isOurs = fleet.name.kind === 'ours';
     // The term alone is no proof of emptiness: a master may have restored it already.
@@ -142,6 +141,7 @@ export class Membership {
       fleet_key: fleetKey,
       url: config.url,
       pid: process.pid,
+      pid_space: this.#pidSpace,
       machine: hostname(),
       version: config.version,
       since: new Date(config.joinedAtMs).toISOString(),

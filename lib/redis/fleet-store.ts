@@ -21,6 +21,8 @@ export interface NameHolder {
   readonly instance: string;
   readonly machine: string;
   readonly pid: string;
+  /** The kernel and PID namespace in which `pid` counts; '' when unknown. */
+  readonly pidSpace: string;
   /** When it joined the fleet, as ISO 8601. */
   readonly since: string;
   /** Time until its last heartbeat expires. */
@@ -47,8 +49,8 @@ export interface FleetStanding {
   readonly denied: string | null;
 }
 
-// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, joining time, 1 to claim a free name, then fields and
-// values. Another instance's hash stays until it expires. A hash without expiry, or with more than a heartbeat's TTL
+// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, joining time, 1 to claim a free name, an instance that
+// is known to be dead or '', then fields and values. Another living instance's hash stays until it expires. A hash without expiry, or with more than a heartbeat's TTL
 // left, is garbage, as is a key of another type.
 const BEAT = defineScript(`
 local function text(field)
@@ -58,11 +60,14 @@ end
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 or left > tonumber(ARGV[2]) or (left >= 0 and redis.call('TYPE', KEYS[1]).ok ~= 'hash') then redis.call('DEL', KEYS[1]) end
 local holder = text('instance')
-if holder ~= '' and holder ~= ARGV[1] then return {'held', holder, text('machine'), text('pid'), text('since'), left} end
+if holder ~= '' and holder ~= ARGV[1] and holder ~= ARGV[6] then
+  return {'held', holder, text('machine'), text('pid'), text('since'), left, text('pid_space')}
+end
 if holder == '' and ARGV[5] ~= '1' then return {'free'} end
+if holder ~= '' and holder == ARGV[6] then redis.call('DEL', KEYS[1]) end
 if redis.call('EXISTS', KEYS[2]) == 1 and redis.call('TYPE', KEYS[2]).ok ~= 'zset' then redis.call('DEL', KEYS[2]) end
 local listed = redis.call('ZSCORE', KEYS[2], ARGV[3])
-local written = redis.pcall('HSET', KEYS[1], unpack(ARGV, 6))
+local written = redis.pcall('HSET', KEYS[1], unpack(ARGV, 7))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if type(written) == 'number' then redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
 -- A full Redis refuses the hash and still answers; a user without the right is to hear of it.
@@ -74,6 +79,7 @@ return {'ours', listed and 1 or 0}`);
  * trip. Rejects if Redis is unreachable.
  * @param fields the balancer's own fields; `instance` distinguishes it from others of its name
  * @param mayClaim whether to claim the name if it is free
+ * @param deadInstance an instance known to be dead, whose name is claimed
  */
 export async function heartbeat(
   client: Commands,
@@ -83,6 +89,7 @@ export async function heartbeat(
   fields: Readonly<Record<string, string | number>>,
   highestTerm = 0,
   mayClaim = true,
+  deadInstance = '',
 ): Promise<FleetStanding> {
   const key = keys.balancer(name);
   const args = [
@@ -93,6 +100,7 @@ export async function heartbeat(
     name,
     joinedAtMs,
     mayClaim ? 1 : 0,
+    deadInstance,
     ...Object.entries(fields).flat(),
   ];
   const beat = (write: (pipeline: ReturnType<Commands['pipeline']>) => ReturnType<Commands['pipeline']>) =>
@@ -125,7 +133,14 @@ export async function heartbeat(
       kind === 'held'
         ? {
             kind,
-            holder: { instance: instance ?? '', machine: machine ?? '', pid: pid ?? '', since: since ?? '', leftMs: Number(found[4]) },
+            holder: {
+              instance: instance ?? '',
+              machine: machine ?? '',
+              pid: pid ?? '',
+              pidSpace: readable(found[5] ?? ''),
+              since: since ?? '',
+              leftMs: Number(found[4]),
+            },
           }
         : { kind },
     wasListed: kind === 'ours' && found[0] === 1,

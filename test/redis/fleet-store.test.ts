@@ -72,7 +72,7 @@ test('the first heartbeat claims the name, until it expires or the balancer leav
         KEYS,
         'b1',
         instance === 'i-1' ? 1000 : 2000,
-        { ...FIELDS, instance, machine: 'm\u001b[2J', since: 'today' },
+        { ...FIELDS, instance, machine: 'm\u001b[2J', pid_space: 'boot/1', since: 'today' },
         0,
         mayClaim,
       );
@@ -87,7 +87,7 @@ test('the first heartbeat claims the name, until it expires or the balancer leav
     if (name.kind !== 'held') throw new Error('held');
     assert.equal(
       [{ ...name.holder, leftMs: 0 }, wasListed],
-      [{ instance: 'i-1', machine: 'm?[2J', pid: '7', since: 'today', leftMs: 0 }, false],
+      [{ instance: 'i-1', machine: 'm?[2J', pid: '7', pidSpace: 'boot/1', since: 'today', leftMs: 0 }, false],
     );
     assert.ok(name.holder.leftMs > 0 && name.holder.leftMs <= HEARTBEAT_TTL_MS);
     assert.equal(
@@ -102,6 +102,15 @@ test('the first heartbeat claims the name, until it expires or the balancer leav
       [await found('i-2', false), await client.exists(KEYS.balancer('b1')), await found('i-2'), await found('i-1')],
       ['free', 0, 'ours', 'held'],
     );
+  }));
+
+test('the name of an instance that is known to be dead is claimed at once, and that of any other one is not', () =>
+  withStage(async (client) => {
+    const beat = async (instance: string, dead = '', mayClaim = true): Promise<string> =>
+      (await heartbeat(client, KEYS, 'b1', 1000, { ...FIELDS, instance, only: instance }, 0, mayClaim, dead)).name.kind;
+    assert.equal([await beat('i-1'), await beat('i-2'), await beat('i-2', 'i-3')], ['ours', 'held', 'held']);
+    assert.equal([await beat('i-2', 'i-1', false), await client.hget(KEYS.balancer('b1'), 'only')], ['ours', 'i-2']);
+    assert.is(await beat('i-1', 'i-1'), 'held', 'i-2 lives');
   }));
 
 test('a heartbeat without expiry, or a key of another type, is garbage and does not hold a name forever', () =>
