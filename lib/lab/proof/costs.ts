@@ -88,6 +88,8 @@ export function costsOf({ rest, loaded, answered, isMaster, hostCount, receivers
   const deliveries = CHANNELS.reduce((sum, channel) => sum + count(loaded, channel) * receivers[channel], 0);
   return {
     requestMicros: (moreCores(every, serving) * loaded[0].balancers.length * secondsOf(loaded) * 1e6) / answered,
+    // Part of it, until it is fitted to all loads (cost-fit.ts).
+    wakeMicros: 0,
     // A single balancer is a master.
     slaveCores: Number.isNaN(slave) ? master : slave,
     masterCores: master,

@@ -112,8 +112,10 @@ export interface FaultFigures {
 
 /** What a request and a message cost a balancer: measured, and input of the simulation. */
 export interface BalancerCosts {
-  /** CPU of the traffic thread per request (µs). */
+  /** CPU of the traffic thread per request (µs), */
   readonly requestMicros: number;
+  /** and for each turn of its event loop, which takes all requests and answers that wait (µs). */
+  readonly wakeMicros: number;
   /** CPU of a balancer for coordination at rest (share of a core), of a slave and of the master. */
   readonly slaveCores: number;
   readonly masterCores: number;

@@ -125,7 +125,11 @@ function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[])
   if (simulation === null) return '';
   const { costs, limits } = simulation;
   return `${htmlTerms([
-    ['A request', `${exactText(costs.requestMicros)} µs of CPU of a balancer's traffic thread, as measured`],
+    ['A request', `${exactText(costs.requestMicros)} µs of CPU of a balancer's traffic thread`],
+    [
+      'A turn of its event loop',
+      `${exactText(costs.wakeMicros)} µs, for all requests and answers that wait: both fitted to the CPU of all loads`,
+    ],
     ['Coordination at rest', `${exactText(costs.slaveCores)} of a core for a slave, ${exactText(costs.masterCores)} for the master`],
     ['A load message', `${exactText(costs.masterMessageMicros)} µs of the master's thread`],
     ['A message in Redis', `${exactText(costs.redisMessageMicros)} µs for each receiver`],

@@ -16,7 +16,8 @@ import { chooseQuota, type Quota } from './quota.js';
 import { readProofRun } from './read-figures.js';
 import { reportProof } from './report.js';
 import { setupOf } from './setup.js';
-import { measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
+import { measuredUsesOf } from './cost-fit.js';
+import { floorLoadsOf, measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
 import { turnTimesOf } from './turns.js';
 
 /** Fleets of at most this many balancers meet faults. */
@@ -90,7 +91,11 @@ function faultsOf(
   return measureFaults(context, { rounds, seed, peers, fleets: [...new Set([1, largest])], ...told });
 }
 
-function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { contestants, costs, costsFleet }: LoadRun): SimulationInput {
+function simulationInputOf(
+  { seed, seconds, rounds }: ProofPlan,
+  { kind }: Quota,
+  { contestants, costs, costsFleet }: LoadRun,
+): SimulationInput {
   const { warmUpMs, graceMs } = turnTimesOf(seconds);
   return {
     costs,
@@ -104,7 +109,12 @@ function simulationInputOf({ seed, seconds }: ProofPlan, { kind }: Quota, { cont
       graceMs,
       periodMs: kind === 'taskset' ? 0 : PERIOD_MS,
       objective: SLO,
+      rounds,
+      // All are open before a turn.
+      maxConnections: 0,
     },
     measured: measuredFleetsOf(contestants),
+    floor: floorLoadsOf(contestants),
+    uses: measuredUsesOf(contestants, costs.redisMessageMicros),
   };
 }

@@ -166,6 +166,8 @@ function simulationOf(fields: FigureFields): SimulationFigures {
   return {
     costs: {
       requestMicros: costs.figure('requestMicros'),
+      // Older runs counted it as part of the request.
+      wakeMicros: costs.has('wakeMicros') ? costs.figure('wakeMicros') : 0,
       slaveCores: costs.figure('slaveCores'),
       masterCores: costs.figure('masterCores'),
       masterMessageMicros: costs.figure('masterMessageMicros'),

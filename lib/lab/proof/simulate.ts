@@ -2,13 +2,19 @@
 // scale where no machine at hand can follow. Deterministic: the same costs and seed give the same figures.
 
 import { CLASSES, CORES, drawNeighbours, rateFor, speedOf } from '../scenario.js';
-import { type FleetRun, findHighestLoad, loadOf, OBJECTIVE, type Objective, serve } from '../simulation/highest-load.js';
+import { type FleetRun, loadOf, OBJECTIVE, type Objective } from '../simulation/highest-load.js';
+import { floorOf } from '../simulation/matrix.js';
+import { latenciesOf } from '../simulation/measure.js';
+import { FLOOR } from '../simulation/policy-names.js';
+import { runSimulation } from '../simulation/simulation.js';
+import { percentile } from '../statistics.js';
 import { planScaling, type ScalingFigure, simulateFleet } from '../simulation/fleet-scaling.js';
 import { limitsOf } from '../simulation/scaling-limits.js';
 import { readScenario } from '../simulation/scenario-file.js';
 import type { RequestClass, Scenario } from '../simulation/scenario.js';
 import { FLEET_SCENARIO } from '../simulation/scenarios.js';
 import type { BalancerCosts, Calibration, ScalingPoint, SimulationFigures } from './figures.js';
+import { simulateHighest, simulateLoad } from './simulated-turns.js';
 import { balancerCostOf, MEASURED_AT, type MeasuredAt, redisCostOf } from './simulated-costs.js';
 
 /** The setup of the real turns. */
@@ -23,6 +29,12 @@ export interface CalibrationSetup {
   readonly graceMs: number;
   /** Length of the period in which the kernel enforces the share of CPU; 0: none. */
   readonly periodMs: number;
+  /** Rounds of the real turns; 1 unless set. */
+  readonly rounds?: number;
+  /** Connections that clients open at most in a turn, to all balancers together; no limit unless set. */
+  readonly maxConnections?: number;
+  /** How often load and hosts look at their clocks; 0 unless set. */
+  readonly tickMs?: number;
   readonly objective?: Objective;
 }
 
@@ -40,7 +52,7 @@ export interface MeasuredLoad {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** What the floor had at it. It has no balancer: what exceeds the simulated floor comes from timers of hosts and load. */
+  /** What the floor had at it. */
   readonly floor?: { readonly p50Ms: number; readonly p99Ms: number };
 }
 
@@ -53,24 +65,47 @@ export function simulateCalibration(
 ): readonly Calibration[] {
   return measured.flatMap(({ balancers, cores, highestPerSecond, loads }) => {
     const run = calibrationRun(costs, setup, balancers, cores, at);
-    const { objective = OBJECTIVE } = setup;
-    const most = Math.min(rateFor(0.97, setup.hosts, setup.slow), (1e6 * balancers * cores) / costs.requestMicros);
-    const [lowest, highest] = [loadOf(run.scenario, 0.05 * most), loadOf(run.scenario, most)];
-    const { served } = findHighestLoad({ ...run, objective, lowest, highest, tolerance: 0.03 });
+    const { objective = OBJECTIVE, rounds = 1 } = setup;
     const of = `of ${cores.toFixed(3)} cores each`;
-    const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: served?.perSecond ?? 0 };
-    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms, floor }) => {
-      const { ms, floorMs } = serve(run, loadOf(run.scenario, perSecond), objective);
+    const highest = simulateHighest(run, rateFor(1, setup.hosts, setup.slow), rounds, objective);
+    const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: highest };
+    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms }) => {
+      // Latencies of an overloaded fleet say only for how long it was overloaded.
+      const simulated = perSecond > highest ? null : simulateLoad(run, perSecond, rounds, objective);
+      if (simulated === null) return [];
       const load = `at ${Math.round(perSecond)} requests/s ${of}`;
-      const [p50Extra, p99Extra] = floor === undefined ? [0, 0] : [floor.p50Ms - floorMs.p50, floor.p99Ms - floorMs.p99];
       return [
-        { what: `p50 ${load}`, balancers, real: p50Ms - p50Extra, simulated: ms.p50 },
-        { what: `p99 ${load}`, balancers, real: p99Ms - p99Extra, simulated: ms.p99 },
+        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: simulated.p50Ms },
+        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: simulated.p99Ms },
       ];
     });
     return [highestFigure, ...figures];
   });
 }
+
+/**
+ * How often load and hosts look at their clocks. The floor has no balancer: its median exceeds the simulated one by a wait
+ * for each of the two clocks, which is half a tick on average. The median over all loads.
+ */
+export function tickMsOf(setup: CalibrationSetup, floor: readonly Omit<MeasuredLoad, 'floor'>[]): number {
+  const run = calibrationRun(NO_COSTS, setup, 1, 1, MEASURED_AT);
+  const scenario = floorOf(run.scenario);
+  const more = floor.map(({ perSecond, p50Ms }) => {
+    const load = loadOf(scenario, perSecond);
+    const { measure } = runSimulation({ ...run, scenario, policy: FLOOR, load, tickMs: 0 });
+    return p50Ms - latenciesOf(measure.sorted()).p50;
+  });
+  return more.length === 0 ? 0 : Math.max(0, percentile(Float64Array.from(more).toSorted(), 0.5));
+}
+
+const NO_COSTS: BalancerCosts = {
+  requestMicros: 1,
+  wakeMicros: 0,
+  slaveCores: 0,
+  masterCores: 0,
+  masterMessageMicros: 0,
+  redisMessageMicros: 0,
+};
 
 /** Options of `simulateScaling`. */
 export interface SimulateScalingOptions {
@@ -109,7 +144,7 @@ function pointOf(figure: ScalingFigure): ScalingPoint {
 
 /** The hosts, requests and neighbours of lib/lab/scenario.ts. */
 function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers: number, cores: number, at: MeasuredAt): FleetRun {
-  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs } = setup;
+  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs, tickMs = 0, maxConnections = Number.POSITIVE_INFINITY } = setup;
   const base = readScenario(
     {
       hosts: Array.from({ length: hosts }, (_, host) => ({ count: 1, cores: CORES, speed: speedOf(host, hosts) })),
@@ -124,11 +159,11 @@ function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers
     requests: base.requests.map((each) => withCost(each, slow * each.costMs)),
     warmUpMs: settleMs,
     durationMs: 1000 * seconds,
-    balancerCost: balancerCostOf(costs, cores, periodMs, at),
+    balancerCost: { ...balancerCostOf(costs, cores, periodMs, at), connectionLimit: Math.ceil(maxConnections / balancers) },
     redisCost: redisCostOf(costs),
   };
   const neighbourMoves = drawNeighbours(seed, hosts, settleMs + 1000 * seconds, slow);
-  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, drainMs: graceMs };
+  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, tickMs, drainMs: graceMs };
 }
 
 function withCost(each: RequestClass, costMs: number): RequestClass {

@@ -30,7 +30,14 @@ export const TYPICAL_COORDINATION = {
 export const TYPICAL_REDIS: RedisCost = { wakeMicros: 50, publishMicros: 2.5, receiverMicros: 7, rowMicros: 0.004 };
 
 /** Share of a request's CPU after the host's answer: it is read, and passed on. */
-const AFTER_SHARE = 0.45;
+export const AFTER_SHARE = 0.45;
+
+/**
+ * A connection more: accepted from a client, and opened to a host, with V8's helpers. On the machine of docs/figures.md
+ * bursts of 20 and 100 requests cost 52 to 194 µs each on kept connections, and 200 to 280 µs more on new ones, 246 µs on
+ * average.
+ */
+const CONNECTION_MICROS = 246;
 
 /** Reports are gathered for this long into one table; as in lib/redis/load-interval.ts. */
 const GATHER_MS = 13;
@@ -63,6 +70,9 @@ export function balancerCostOf(costs: BalancerCosts, cores: number, periodMs = 0
     cores,
     periodMs,
     requestMicros: costs.requestMicros,
+    turnMicros: costs.wakeMicros,
+    connectMicros: CONNECTION_MICROS,
+    connectionLimit: Number.POSITIVE_INFINITY,
     afterShare: AFTER_SHARE,
     queueLimit: Number.POSITIVE_INFINITY,
     idleCores: ofSlave * typical.idleCores,

@@ -3,8 +3,16 @@
 
 import type { BenchContext } from '../context.js';
 import { startRole } from '../processes.js';
+import { fitRequest, isOverloaded, type MeasuredUse, withFit } from './cost-fit.js';
 import type { BalancerCosts, ContestantFigures, LoadFigures, SimulationFigures } from './figures.js';
-import { type CalibrationSetup, type MeasuredFleet, simulateCalibration, simulateScaling } from './simulate.js';
+import {
+  type CalibrationSetup,
+  type MeasuredFleet,
+  type MeasuredLoad,
+  simulateCalibration,
+  simulateScaling,
+  tickMsOf,
+} from './simulate.js';
 import type { MeasuredAt } from './simulated-costs.js';
 
 /** Calibrated are fleets of these sizes, with equal total CPU. */
@@ -18,14 +26,36 @@ export interface SimulationInput {
   readonly measuredAt: MeasuredAt;
   readonly setup: CalibrationSetup;
   readonly measured: readonly MeasuredFleet[];
+  /** What the floor had at each load, and what Meercat's contestants used. */
+  readonly floor: readonly FloorLoad[];
+  readonly uses: readonly MeasuredUse[];
 }
 
-/** What was measured of the fleets that are simulated too. */
+/** What the omniscient floor had at a load. */
+export type FloorLoad = Omit<MeasuredLoad, 'floor'>;
+
+/** The costs of requests and of turns as the loads show them, and how often load and hosts look at their clocks. */
+export function fittedOf({ costs, setup, floor, uses }: Omit<SimulationInput, 'measured' | 'measuredAt'>): {
+  readonly costs: BalancerCosts;
+  readonly tickMs: number;
+} {
+  const tickMs = tickMsOf(setup, floor);
+  return { costs: withFit(costs, fitRequest(uses, { ...setup, tickMs })), tickMs };
+}
+
+/** What the floor had. */
+export function floorLoadsOf(contestants: readonly ContestantFigures[]): FloorLoad[] {
+  const loads = contestants.find(({ program }) => program === 'floor')?.loads ?? [];
+  return loads.map(({ perSecond, p50Ms, p99Ms }) => ({ perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median }));
+}
+
+/** What was measured of the fleets that are simulated too. Loads that were an overload are left out. */
 export function measuredFleetsOf(contestants: readonly ContestantFigures[]): MeasuredFleet[] {
   const latencyOf = ({ p50Ms, p99Ms }: LoadFigures) => ({ p50Ms: p50Ms.median, p99Ms: p99Ms.median });
   const floors = new Map(contestants.find(({ program }) => program === 'floor')?.loads.map((load) => [load.perSecond, latencyOf(load)]));
   return contestants
     .filter(({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.has(balancers) && comparisons.includes('total'))
+    .map((contestant) => ({ ...contestant, loads: contestant.loads.filter((load) => !isOverloaded(contestant, load)) }))
     .map(({ balancers, cpuEach, highestPerSecond, loads }) => ({
       balancers,
       cores: cpuEach ?? Number.NaN,
@@ -56,9 +86,10 @@ const PROGRESS = 'progress: ';
 export async function runProofSimulation(): Promise<() => void> {
   process.on('message', (message: SimulationInput & { readonly type: string }) => {
     if (message.type !== 'simulate') return;
-    const { costs, measuredAt, setup, measured } = message;
+    const { measuredAt, setup, measured } = message;
     process.stderr.write(`${PROGRESS}simulation: ${measured.length} fleets as measured\n`);
-    const calibration = simulateCalibration(costs, setup, measured, measuredAt);
+    const { costs, tickMs } = fittedOf(message);
+    const calibration = simulateCalibration(costs, { ...setup, tickMs }, measured, measuredAt);
     const onProgress = (share: number): void =>
       void process.stderr.write(`${PROGRESS}simulation: larger fleets, ${Math.round(share * 100)} % done\n`);
     const figures: SimulationFigures = { costs, calibration, ...simulateScaling(costs, { seed: setup.seed, measuredAt, onProgress }) };

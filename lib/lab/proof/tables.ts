@@ -115,6 +115,12 @@ export function isCalibrated(calibration: Calibration): boolean {
   return Math.abs(calibrationRatio(calibration) - 1) <= CALIBRATION_SHARE;
 }
 
+/** What a request costs a simulated balancer, in a sentence. */
+export function costsText({ costs: { requestMicros, wakeMicros } }: SimulationFigures): string {
+  const turn = `a turn of its event loop ${exactText(wakeMicros)} µs`;
+  return `A request costs a simulated balancer ${exactText(requestMicros)} µs of CPU, and ${turn}, in which it takes all requests and answers that wait.`;
+}
+
 /** How far the simulation can be trusted, in a sentence. */
 export function calibrationText({ calibration }: SimulationFigures): string {
   if (calibration.length === 0) return 'The simulation was not compared with real processes: its figures are no more than a shape.';
@@ -122,9 +128,10 @@ export function calibrationText({ calibration }: SimulationFigures): string {
   const largest = Math.max(...calibration.map(({ balancers }) => balancers));
   const percent = exactText(CALIBRATION_SHARE * 100);
   const counts = `${agreeing} of ${calibration.length} simulated figures agree with real processes within ${percent} %, with up to ${largest} balancers.`;
+  const rule = 'Loads that were an overload, real or simulated, are not compared.';
   return agreeing === calibration.length
-    ? `${counts} Beyond that the simulation extrapolates.`
-    : `${counts} The simulation does not predict the others: read its figures as a shape, not as a size.`;
+    ? `${counts} Beyond that the simulation extrapolates. ${rule}`
+    : `${counts} The simulation does not predict the others: read its figures as a shape, not as a size. ${rule}`;
 }
 
 /** Simulated figures beside real ones. */

@@ -28,8 +28,8 @@ const MOST_CONNECTIONS = 1024;
 const LAST_ANSWERS_MS = 200;
 
 /** A turn is extended until it has this many requests, up to this many times its length. */
-const ENOUGH_REQUESTS = 500;
-const MOST_TIMES = 1.5;
+export const ENOUGH_REQUESTS = 500;
+export const MOST_TIMES = 1.5;
 
 /** What all turns have in common. */
 export interface Rig {

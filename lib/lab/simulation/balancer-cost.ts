@@ -9,6 +9,11 @@ export interface BalancerCost {
   /** CPU of the traffic thread for a request, in µs, and the share (0..1) of it after the host's answer. */
   readonly requestMicros: number;
   readonly afterShare: number;
+  /** CPU of a turn of the traffic thread beside that, in µs: it wakes up, and takes all requests and answers that wait. */
+  readonly turnMicros: number;
+  /** To accept a connection, in µs, and how many clients open at most to each balancer. */
+  readonly connectMicros: number;
+  readonly connectionLimit: number;
   /** Requests that may wait for the traffic thread before others are refused with 503. Infinity: all wait, in the kernel's buffers. */
   readonly queueLimit: number;
   /** Share of a core that a balancer needs at rest, for timers, and what the master needs beside it. */

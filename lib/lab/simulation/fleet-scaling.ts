@@ -88,7 +88,7 @@ export interface Scaled {
 export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
   const cost = scenario.balancerCost as BalancerCost;
   const cores = cpu === 'whole' ? cost.cores : cost.cores / balancers;
-  // The traffic thread uses one core at most.
+  // The traffic thread uses one core at most, and its turns cost next to nothing when each takes many requests.
   const idealPerSecond = (balancers * Math.min(1, cores) * 1e6) / cost.requestMicros;
   const standsFor = given ?? Math.max(1, idealPerSecond / MAX_PER_SECOND);
   const groups = withCount(scenario.hosts, hosts);
@@ -103,7 +103,14 @@ export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clie
       ...own,
       hosts: groups.map((group) => withSpeed(group, hostSpeed / standsFor)),
       clients: { ...scenario.clients, by: clients },
-      balancerCost: { ...cost, cores, requestMicros: cost.requestMicros * standsFor, standsFor },
+      balancerCost: {
+        ...cost,
+        cores,
+        requestMicros: cost.requestMicros * standsFor,
+        turnMicros: cost.turnMicros * standsFor,
+        connectMicros: cost.connectMicros * standsFor,
+        standsFor,
+      },
     },
   };
 }

@@ -32,6 +32,8 @@ export interface FleetRun {
   readonly balancers: number;
   readonly seed: number;
   readonly neighbourMoves?: readonly NeighbourMove[];
+  /** As in the options of a run. */
+  readonly tickMs?: number;
   /** What has not ended within this time after the last request has failed; by default 5 times the floor's p99 and a second. */
   readonly drainMs?: number;
 }
@@ -67,11 +69,11 @@ export interface HighestLoad {
 
 /** Runs a fleet under a load, and the floor with the same requests. */
 export function serve(run: FleetRun, load: number, objective: Objective = OBJECTIVE): ServedLoad {
-  const { scenario, policy, balancers, seed, neighbourMoves = [] } = run;
-  const floor = runSimulation({ scenario: floorOf(scenario), policy: FLOOR, balancers: 1, load, seed, neighbourMoves });
+  const { scenario, policy, balancers, seed, neighbourMoves = [], tickMs = 0 } = run;
+  const floor = runSimulation({ scenario: floorOf(scenario), policy: FLOOR, balancers: 1, load, seed, neighbourMoves, tickMs });
   const floorMs = latenciesOf(floor.measure.sorted());
   const drainMs = run.drainMs ?? objective.timesFloor * floorMs.p99 + 1000;
-  const outcome = runSimulation({ scenario, policy, balancers, load, seed, drainMs, neighbourMoves });
+  const outcome = runSimulation({ scenario, policy, balancers, load, seed, drainMs, neighbourMoves, tickMs });
   const ms = latenciesOf(outcome.measure.sorted());
   return {
     load,

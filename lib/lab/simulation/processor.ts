@@ -1,6 +1,7 @@
 // The CPU of one balancer: three threads, each with a first-come, first-served queue, share a quota of cores. The quota is
 // either a processor of that speed, or, as the kernel enforces it, full speed until the quota of a period is spent, and
-// then nothing until the next period. Invariant: work is done in the order of its arrival at its thread, and completely.
+// then nothing until the next period. The traffic thread works in turns of its event loop: a turn takes all that waits when
+// it begins. Invariant: work is done in the order of its arrival at its thread, and completely.
 
 import type { EventHandler } from './event-queue.js';
 
@@ -24,8 +25,10 @@ export interface ProcessorRules {
   readonly cores: number;
   /** Length of the quota's period; 0: a processor of that speed. */
   readonly periodMs: number;
-  /** CPU to wake the fleet thread, in ms. The master's thread reads messages together, and the traffic thread rarely sleeps. */
+  /** CPU to wake the fleet thread, in ms. The master's thread reads messages together. */
   readonly wakeMs: number;
+  /** CPU of a turn of the traffic thread beside its works, in ms; 0 unless set. */
+  readonly turnMs?: number;
 }
 
 interface Work {
@@ -49,6 +52,10 @@ export class Processor {
   readonly #leftMs = new Float64Array(THREADS);
   /** The thread whose work has just been done, and which is therefore awake. */
   #awake = -1;
+  /** Works left in the turn of the traffic thread, its CPU when that began, and turns so far. */
+  #leftInTurn = 0;
+  #turnCpuMs = 0;
+  turns = 0;
   #atMs = 0;
   #periodEndMs: number;
   #budgetMs: number;
@@ -73,6 +80,11 @@ export class Processor {
     const work: Work = { ms: ms + (mustWake ? this.#rules.wakeMs : 0), run: run as EventHandler<never>, target, payload };
     (this.#queues[thread] as Work[]).push(work);
     if (isIdle) this.#leftMs[thread] = work.ms;
+    if (thread === TRAFFIC_THREAD) {
+      if (isIdle) this.#beginTurn();
+      // A thread that could not run yet finds it too when it does.
+      else if (this.#leftInTurn > 0 && this.cpuMs[thread] === this.#turnCpuMs) this.#leftInTurn++;
+    }
     this.#plan();
   }
 
@@ -95,6 +107,7 @@ export class Processor {
     const targets = (this.#queues[TRAFFIC_THREAD] as Work[]).slice(this.#heads[TRAFFIC_THREAD]).map(({ target }) => target);
     for (const queue of this.#queues) queue.length = 0;
     this.#heads.fill(0);
+    this.#leftInTurn = 0;
     this.#plan();
     return targets;
   }
@@ -136,7 +149,16 @@ export class Processor {
       this.#heads[thread] = 0;
     }
     this.#leftMs[thread] = (queue[this.#heads[thread] as number] as Work | undefined)?.ms ?? 0;
+    if (thread === TRAFFIC_THREAD && --this.#leftInTurn === 0 && this.waiting(thread) > 0) this.#beginTurn();
     return work;
+  }
+
+  /** The traffic thread takes all that waits for it. */
+  #beginTurn(): void {
+    this.turns++;
+    this.#leftInTurn = this.waiting(TRAFFIC_THREAD);
+    this.#leftMs[TRAFFIC_THREAD] = (this.#leftMs[TRAFFIC_THREAD] as number) + (this.#rules.turnMs ?? 0);
+    this.#turnCpuMs = this.cpuMs[TRAFFIC_THREAD] as number;
   }
 
   #active(): number {

@@ -10,6 +10,7 @@ import type { Measure } from './measure.js';
 import type { Pickers } from './pickers.js';
 import type { Processors } from './processors.js';
 import type { RequestClass } from './scenario.js';
+import type { Ticks } from './ticks.js';
 
 /** What the requests of a run need. */
 export interface RequestsOptions {
@@ -25,6 +26,8 @@ export interface RequestsOptions {
   readonly balancers: readonly FleetBalancer[];
   /** What requests cost balancers; null: nothing. */
   readonly balancerCost: { readonly processors: Processors; readonly cost: BalancerCost } | null;
+  /** When clients send, and hosts answer; null: at once. */
+  readonly ticks: { readonly clients: Ticks; readonly hosts: Ticks } | null;
   /** Creates the pickers, given the true cost of the current request. */
   readonly createPickers: (costNow: () => number) => Pickers;
 }

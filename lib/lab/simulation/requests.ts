@@ -46,7 +46,10 @@ export class Requests {
       caches,
       queue,
       clock,
-      onDone: (job) => this.#onHostDone(job),
+      onDone: (job) => {
+        if (options.ticks === null) this.#onHostDone(job);
+        else queue.schedule(options.ticks.hosts.next(clock()), this.#onHostDone, job, undefined);
+      },
       onStream: (job) => measure.onStream(jobs.host[job] as number, jobs.arrivedMs[job] as number),
     });
     this.#pickers = options.createPickers(() => this.#trueCost);
@@ -108,7 +111,9 @@ export class Requests {
     if (deadlineMs < Number.POSITIVE_INFINITY && jobs.streamMs[job] === 0)
       queue.schedule(clock() + deadlineMs, this.losses.onDeadline, job, clock());
     balancer.budget.onRequest(clock());
-    this.#pass(job, balancer, -1);
+    const { ticks } = this.#options;
+    if (ticks === null) this.#pass(job, balancer, -1);
+    else queue.schedule(ticks.clients.next(clock()), this.#onSent, job, balancer);
   }
 
   /** Opens the streams that are there at the start, by these balancers in turn. */
@@ -160,7 +165,8 @@ export class Requests {
       return;
     }
     this.#jobs.slot[job] = -1;
-    this.#turns.before(job, balancer.index, excluded);
+    if (excluded < 0) this.#turns.first(job, balancer.index);
+    else this.#turns.again(job, balancer.index, excluded);
   }
 
   #onRead(job: number, excluded: number): void {
@@ -192,11 +198,13 @@ export class Requests {
     }
   }
 
-  #onHostDone(job: number): void {
+  readonly #onSent = (job: number, balancer: FleetBalancer): void => this.#pass(job, balancer, -1);
+
+  readonly #onHostDone = (job: number): void => {
     const balancer = this.#attempts.balancerOf(job);
     if (balancer === undefined || this.#turns === null) this.#onPassed(job);
     else this.#turns.after(job, balancer.index);
-  }
+  };
 
   /** The answer is with the balancer, which has passed it on. */
   #onPassed(job: number): void {

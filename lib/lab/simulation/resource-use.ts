@@ -18,7 +18,7 @@ export interface ResourceUse {
   readonly masterCores: number;
   readonly redisCores: number;
   /**
-   * CPU that the requests of the neediest balancer need, as a share of what coordination leaves: above 1 its queue grows. 0
+   * CPU that the requests of the neediest balancer need, its turns apart, as a share of what coordination leaves: above 1 its queue grows. 0
    * if balancers need none.
    */
   readonly need: number;

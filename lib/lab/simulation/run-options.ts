@@ -21,6 +21,11 @@ export interface RunOptions {
   readonly drainMs?: number;
   /** Neighbours that move at known times, beside those that the scenario draws. */
   readonly neighbourMoves?: readonly NeighbourMove[];
+  /**
+   * Clients and hosts look at their clocks this often: requests are sent, and answers leave their host, at the next look. 0
+   * unless set. For runs without deadlines and without events.
+   */
+  readonly tickMs?: number;
 }
 
 /** From this time on, neighbours take this number of a host's cores. */

@@ -19,6 +19,7 @@ import type { NeighbourMove, RunOptions, RunOutcome } from './run-options.js';
 import { planEvents } from './scenario-events.js';
 import type { Restart, Scenario } from './scenario.js';
 import { SimulatedFleet } from './simulated-fleet.js';
+import { ticksOf } from './ticks.js';
 import { TrueState } from './true-state.js';
 
 /** Requests between two progress reports. */
@@ -58,7 +59,18 @@ class Simulation {
   /** The live balancers. */
   #living: readonly FleetBalancer[];
 
-  constructor({ scenario, policy, balancers, load, seed, pickSeed = seed, onProgress, drainMs, neighbourMoves = [] }: RunOptions) {
+  constructor({
+    scenario,
+    policy,
+    balancers,
+    load,
+    seed,
+    pickSeed = seed,
+    onProgress,
+    drainMs,
+    neighbourMoves = [],
+    tickMs = 0,
+  }: RunOptions) {
     const clock = (): number => this.#nowMs;
     const queue = this.#queue;
     this.#scenario = scenario;
@@ -109,6 +121,7 @@ class Simulation {
       measure: this.#measure,
       balancers: this.#fleet.balancers,
       balancerCost: processors === null || cost === null ? null : { processors, cost },
+      ticks: tickMs === 0 ? null : ticksOf(seed, tickMs),
       createPickers: (costNow) =>
         createPickers({
           name: policy,

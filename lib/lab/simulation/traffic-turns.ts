@@ -1,5 +1,6 @@
 // The turns of requests at the traffic thread of their balancer: one before a host is picked, one after its answer. With
-// balancers that need no CPU there are none. Invariant: each request has one turn at a time, and the thread takes them in order.
+// balancers that need no CPU there are none. Clients keep their connections, and open another one if none is free. Invariant:
+// each request has one turn at a time, and the thread takes them in order.
 
 import type { BalancerCost } from './balancer-cost.js';
 import { TRAFFIC_THREAD, type Processor } from './processor.js';
@@ -22,11 +23,16 @@ export class TrafficTurns {
   readonly #options: TrafficTurnsOptions;
   readonly #beforeMicros: number;
   readonly #afterMicros: number;
+  /** Open requests and connections of each balancer. A request that fails takes its connection with it, and counts in both. */
+  readonly #open: number[];
+  readonly #connections: number[];
 
   constructor(options: TrafficTurnsOptions) {
     const { requestMicros, afterShare } = options.cost;
     this.#options = options;
     this.#afterMicros = requestMicros * afterShare;
+    this.#open = options.processors.each.map(() => 0);
+    this.#connections = options.processors.each.map(() => 0);
     this.#beforeMicros = requestMicros - this.#afterMicros;
   }
 
@@ -38,14 +44,34 @@ export class TrafficTurns {
     return false;
   }
 
-  /** A request waits for its host to be picked: `onRead`. */
-  before(job: number, balancer: number, excluded: number): void {
-    this.#options.processors.add(balancer, TRAFFIC_THREAD, this.#beforeMicros, this.#options.onRead, job, excluded);
+  /** A request that has come waits for its host to be picked: `onRead`. */
+  first(job: number, balancer: number): void {
+    const { connectMicros, connectionLimit } = this.#options.cost;
+    const open = ((this.#open[balancer] as number) += 1);
+    const connections = this.#connections[balancer] as number;
+    const isNew = open > connections && connections < connectionLimit;
+    if (isNew) this.#connections[balancer] = connections + 1;
+    this.#add(job, balancer, -1, this.#beforeMicros + (isNew ? connectMicros : 0));
+  }
+
+  /** A request waits for another host, not the one in the slot `excluded`, to be picked: `onRead`. */
+  again(job: number, balancer: number, excluded: number): void {
+    this.#add(job, balancer, excluded, this.#beforeMicros);
   }
 
   /** An answer waits to be passed on: `onPassed`. */
   after(job: number, balancer: number): void {
-    if (this.#afterMicros === 0) this.#options.onPassed(job);
-    else this.#options.processors.add(balancer, TRAFFIC_THREAD, this.#afterMicros, this.#options.onPassed, job, undefined);
+    if (this.#afterMicros === 0) this.#onPassed(job, balancer);
+    else this.#options.processors.add(balancer, TRAFFIC_THREAD, this.#afterMicros, this.#onPassed, job, balancer);
+  }
+
+  /** The connection is free. */
+  readonly #onPassed = (job: number, balancer: number): void => {
+    this.#open[balancer] = (this.#open[balancer] as number) - 1;
+    this.#options.onPassed(job);
+  };
+
+  #add(job: number, balancer: number, excluded: number, micros: number): void {
+    this.#options.processors.add(balancer, TRAFFIC_THREAD, micros, this.#options.onRead, job, excluded);
   }
 }

@@ -4,13 +4,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BalancerCosts } from '../../../lib/lab/proof/figures.js';
-import { simulateCalibration, simulateScaling } from '../../../lib/lab/proof/simulate.js';
+import { simulateCalibration, simulateScaling, tickMsOf } from '../../../lib/lab/proof/simulate.js';
 import { balancerCostOf, redisCostOf, TYPICAL_COORDINATION, TYPICAL_REDIS } from '../../../lib/lab/proof/simulated-costs.js';
 
 const test = suite('simulation of bench fleet');
 
 const COSTS: BalancerCosts = {
   requestMicros: 120,
+  wakeMicros: 0,
   slaveCores: 0.012,
   masterCores: 0.03,
   masterMessageMicros: 0.6,
@@ -59,6 +60,14 @@ test('a calibration has the highest load and each percentile of each load, with 
   for (const { what, simulated } of figures)
     if (what.startsWith('p50')) assert.ok(simulated > 1.2 && simulated < 3, `${what}: ${simulated}`);
   assert.equal(simulateCalibration(COSTS, SETUP, measured), figures);
+});
+
+test('the clocks of load and hosts are found by what the median of the floor exceeds that without them', () => {
+  // The hosts are idle: 1.25 ms, and a wait for each clock.
+  const floor = [100, 200, 300].map((perSecond) => ({ perSecond, p50Ms: 3.25, p99Ms: 60 }));
+  assert.ok(Math.abs(tickMsOf(SETUP, floor) - 2) < 0.2, `${tickMsOf(SETUP, floor)}`);
+  assert.is(tickMsOf(SETUP, []), 0);
+  assert.is(tickMsOf(SETUP, [{ perSecond: 100, p50Ms: 1, p99Ms: 60 }]), 0);
 });
 
 test('scaling has a point for each fleet, and says what ends it', () => {

@@ -41,6 +41,12 @@ function contestantWith(fields: Partial<ContestantFigures>): ContestantFigures {
   };
 }
 
+test('loads that were an overload are not compared', () => {
+  const failing = { ...loadWith(100, 5, 50), errors: exactly(0.001) };
+  const [fleet] = measuredFleetsOf([contestantWith({ loads: [failing, loadWith(901, 5, 50), loadWith(300, 6, 60)] })]);
+  assert.equal(fleet?.loads, [{ perSecond: 300, p50Ms: 6, p99Ms: 60 }]);
+});
+
 test('it is fleets of two and four with equal total CPU, by medians, with the floor at the same load', () => {
   const floor = contestantWith({ program: 'floor', balancers: 1, comparisons: [], cpuEach: null, loads: [loadWith(200, 4, 40)] });
   const others = [

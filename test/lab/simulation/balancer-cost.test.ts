@@ -9,6 +9,7 @@ import { RedisServer } from '../../../lib/lab/simulation/redis-server.js';
 import type { RunOutcome } from '../../../lib/lab/simulation/run-options.js';
 import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
 import { runSimulation } from '../../../lib/lab/simulation/simulation.js';
+import { Ticks } from '../../../lib/lab/simulation/ticks.js';
 
 const test = suite('cost of balancers');
 
@@ -118,6 +119,64 @@ test('a thread that waits must be woken, one with more to do not', () => {
     [HOSTS_THREAD, 20, 1],
   ]);
   assert.equal(done, [1.5, 2.5, 11.5, 21]);
+});
+
+test('a turn of the traffic thread takes all that waits when it begins; a lone request has one of its own', () => {
+  const rules = { cores: 1, periodMs: 0, wakeMs: 0, turnMs: 0.5 };
+  assert.equal(schedule(new Processor(rules, 0), [[TRAFFIC_THREAD, 5, 1]]), [6.5]);
+  const three = [0, 0.1, 0.2].map((atMs) => [TRAFFIC_THREAD, atMs, 1] as const);
+  assert.equal(schedule(new Processor(rules, 0), three), [1.5, 3, 4]);
+  // What comes while its quota is spent is in one turn: it has not looked yet.
+  const spent = [
+    [FLEET_THREAD, 0, 2],
+    [TRAFFIC_THREAD, 5, 0.5],
+    [TRAFFIC_THREAD, 10, 0.5],
+  ] as const;
+  assert.equal(schedule(new Processor({ ...rules, cores: 0.1, periodMs: 20 }, 0), spent), [2, 21, 21.5]);
+});
+
+/** CPU of the traffic thread for each request, in µs. */
+function microsOf({ use }: RunOutcome, seconds: number): number {
+  const requests = (use?.requests ?? []).reduce((sum, each) => sum + each, 0);
+  return ((use?.trafficCores ?? 0) * seconds * 1e6) / requests;
+}
+
+test('a request pays for a turn alone where few come, and shares turns where many come', () => {
+  const json = { duration: '4s' };
+  const lone = microsOf(runAt(0.01, { turn: 80 }, json), 4);
+  assert.ok(lone > 178 && lone <= 180.001, `${lone}`);
+  // Alone they would need 1.6 cores.
+  const busy = runAt(0.9, { turn: 80 }, json);
+  assert.is(busy.errors, 0);
+  const shared = microsOf(busy, 4);
+  assert.ok(shared > 100 && shared < 112, `${shared}`);
+});
+
+test('a connection is paid for once: requests that come one at a time use the same one, at the same time each its own', () => {
+  const json = { duration: '4s', warmUp: '0s' };
+  const extra = (busy: number): number => microsOf(runAt(busy, { connect: 10_000 }, json), 4) - REQUEST_MICROS;
+  const few = runAt(0.001, {}, json).requests;
+  assert.ok(extra(0.001) * few <= 3 * 10_000 + 1, `${extra(0.001) * few}`);
+  // 10 ms for each connection, while five requests come in a ms: ever more of them, until the thread does nothing else.
+  assert.ok(extra(0.5) > 95, `${extra(0.5)}`);
+});
+
+test('with clocks that tick, requests and answers wait for the next look: half a tick each on average', () => {
+  const scenario = readScenario(
+    { hosts: [{ count: 1, cores: 1000 }], requests: [{ request: 'GET /', cost: '1ms' }], duration: '20s' },
+    'test',
+  );
+  const meanWith = (tickMs: number): number =>
+    latenciesOf(runSimulation({ scenario, policy: 'omniscient', balancers: 1, load: 0.001, seed: 11, tickMs }).measure.sorted()).mean;
+  const [without, with4] = [meanWith(0), meanWith(4)];
+  assert.ok(Math.abs(without - 1) < 1e-6, `${without}`);
+  // It ends at a look of the hosts' clock: 2 ms on average after a look of the clients', and 1 ms of work.
+  assert.ok(with4 > without + 1.9 && with4 < without + 6.1, `${with4}`);
+  const ticks = new Ticks(4, 1);
+  assert.equal(
+    [1, 1.5, 5, 5.01].map((atMs) => ticks.next(atMs)),
+    [1, 5, 5, 9],
+  );
 });
 
 test('a coordination that needs its share leaves the traffic thread its fair part of the CPU, and is paid for', () => {
