@@ -29,6 +29,7 @@ const LAST_ANSWERS_MS = 200;
 
 /** A turn is extended until it has this many requests, up to this many times its length. */
 export const ENOUGH_REQUESTS = 500;
+/** See {@link ENOUGH_REQUESTS}. */
 export const MOST_TIMES = 1.5;
 
 /** What all turns have in common. */
