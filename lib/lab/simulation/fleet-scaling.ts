@@ -15,7 +15,7 @@ const MAX_PER_SECOND = 8000;
 const HOSTS_BUSY = 0.6;
 
 /** The search begins at this share of what the balancers' CPU would allow without coordination, and ends at that. */
-const LOWEST = 0.2;
+const LOWEST = 0.02;
 const TOLERANCE = 0.02;
 
 /** A fleet to be simulated. */
