@@ -61,7 +61,7 @@ export function simulateLoad(
 ): { readonly p50Ms: number; readonly p99Ms: number } | null {
   const turns = Array.from({ length: rounds }, (_, index) => simulateTurn(run, perSecond, run.seed + (index + 1) * 1000 + 100, objective));
   if (turns.some(({ hasErrors }) => hasErrors)) return null;
-  const pooled = Float64Array.from(turns.flatMap(({ latencyMs }) => [...latencyMs])).toSorted();
+  const pooled = Float64Array.from(turns.flatMap(({ latencyMs }) => Array.from(latencyMs))).toSorted();
   return { p50Ms: percentile(pooled, 0.5), p99Ms: percentile(pooled, 0.99) };
 }
 

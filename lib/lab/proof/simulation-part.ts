@@ -55,15 +55,16 @@ export function measuredFleetsOf(contestants: readonly ContestantFigures[]): Mea
   const floors = new Map(contestants.find(({ program }) => program === 'floor')?.loads.map((load) => [load.perSecond, latencyOf(load)]));
   return contestants
     .filter(({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.has(balancers) && comparisons.includes('total'))
-    .map((contestant) => ({ ...contestant, loads: contestant.loads.filter((load) => !isOverloaded(contestant, load)) }))
-    .map(({ balancers, cpuEach, highestPerSecond, loads }) => ({
-      balancers,
-      cores: cpuEach ?? Number.NaN,
-      highestPerSecond: highestPerSecond.median,
-      loads: loads.map((load) => {
-        const floor = floors.get(load.perSecond);
-        return { perSecond: load.perSecond, ...latencyOf(load), ...(floor !== undefined && { floor }) };
-      }),
+    .map((contestant) => ({
+      balancers: contestant.balancers,
+      cores: contestant.cpuEach ?? Number.NaN,
+      highestPerSecond: contestant.highestPerSecond.median,
+      loads: contestant.loads
+        .filter((load) => !isOverloaded(contestant, load))
+        .map((load) => {
+          const floor = floors.get(load.perSecond);
+          return { perSecond: load.perSecond, ...latencyOf(load), ...(floor !== undefined && { floor }) };
+        }),
     }));
 }
 

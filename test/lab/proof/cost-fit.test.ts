@@ -9,7 +9,7 @@ const test = suite('fit of costs');
 
 const SETUP = { slow: 0.25, seed: 3, periodMs: 20, tickMs: 2 };
 
-/** Loads of balancers that need so much, and that much more or less of it. */
+/** Loads of balancers with these costs; `noise` makes them deviate. */
 function made(requestMicros: number, wakeMicros: number, noise: readonly number[] = [0]): MeasuredUse[] {
   const loads = [
     [1, 0.4, 1500],
@@ -20,9 +20,9 @@ function made(requestMicros: number, wakeMicros: number, noise: readonly number[
     [8, 0.1, 400],
   ] as const;
   return loads.map(([balancers, cores, perSecond], index) => {
-    const use = { balancers, cores, coordinationCores: 0.02, perSecond, micros: 0 };
-    const micros = requestMicros + wakeMicros * turnsPerRequest(use, { requestMicros, wakeMicros }, SETUP);
-    return { ...use, micros: micros * (1 + (noise[index % noise.length] as number)) };
+    const use = { balancers, cores, coordinationCores: 0.02, perSecond };
+    const micros = requestMicros + wakeMicros * turnsPerRequest({ ...use, micros: 0 }, { requestMicros, wakeMicros }, SETUP);
+    return Object.assign(use, { micros: micros * (1 + (noise[index % noise.length] as number)) });
   });
 }
 
