@@ -27,9 +27,9 @@ const MOST_CONNECTIONS = 1024;
 /** Until the last requests of a turn are answered, about. */
 const LAST_ANSWERS_MS = 200;
 
-/** A turn is extended until it has this many requests, up to this many times its length. */
+/** A turn is extended until it has this many requests. */
 export const ENOUGH_REQUESTS = 500;
-/** See {@link ENOUGH_REQUESTS}. */
+/** A turn is extended up to this many times its length. */
 export const MOST_TIMES = 1.5;
 
 /** What all turns have in common. */
