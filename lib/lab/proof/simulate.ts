@@ -52,8 +52,6 @@ export interface MeasuredLoad {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** What the floor had at it. */
-  readonly floor?: { readonly p50Ms: number; readonly p99Ms: number };
 }
 
 /** Simulates what was measured, and compares. */
@@ -87,7 +85,7 @@ export function simulateCalibration(
  * How often load and hosts look at their clocks. The floor has no balancer: its median exceeds the simulated one by a wait
  * for each of the two clocks, which is half a tick on average. The median over all loads.
  */
-export function tickMsOf(setup: CalibrationSetup, floor: readonly Omit<MeasuredLoad, 'floor'>[]): number {
+export function tickMsOf(setup: CalibrationSetup, floor: readonly MeasuredLoad[]): number {
   const run = calibrationRun(NO_COSTS, setup, 1, 1, MEASURED_AT);
   const scenario = floorOf(run.scenario);
   const more = floor.map(({ perSecond, p50Ms }) => {

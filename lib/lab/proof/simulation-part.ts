@@ -27,12 +27,9 @@ export interface SimulationInput {
   readonly setup: CalibrationSetup;
   readonly measured: readonly MeasuredFleet[];
   /** What the floor had at each load, and what Meercat's contestants used. */
-  readonly floor: readonly FloorLoad[];
+  readonly floor: readonly MeasuredLoad[];
   readonly uses: readonly MeasuredUse[];
 }
-
-/** What the omniscient floor had at a load. */
-export type FloorLoad = Omit<MeasuredLoad, 'floor'>;
 
 /** The costs of requests and of turns as the loads show them, and how often load and hosts look at their clocks. */
 export function fittedOf({ costs, setup, floor, uses }: Omit<SimulationInput, 'measured' | 'measuredAt'>): {
@@ -44,7 +41,7 @@ export function fittedOf({ costs, setup, floor, uses }: Omit<SimulationInput, 'm
 }
 
 /** What the floor had. */
-export function floorLoadsOf(contestants: readonly ContestantFigures[]): FloorLoad[] {
+export function floorLoadsOf(contestants: readonly ContestantFigures[]): MeasuredLoad[] {
   const loads = contestants.find(({ program }) => program === 'floor')?.loads ?? [];
   return loads.map(({ perSecond, p50Ms, p99Ms }) => ({ perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median }));
 }
@@ -52,7 +49,6 @@ export function floorLoadsOf(contestants: readonly ContestantFigures[]): FloorLo
 /** What was measured of the fleets that are simulated too. Loads that were an overload are left out. */
 export function measuredFleetsOf(contestants: readonly ContestantFigures[]): MeasuredFleet[] {
   const latencyOf = ({ p50Ms, p99Ms }: LoadFigures) => ({ p50Ms: p50Ms.median, p99Ms: p99Ms.median });
-  const floors = new Map(contestants.find(({ program }) => program === 'floor')?.loads.map((load) => [load.perSecond, latencyOf(load)]));
   return contestants
     .filter(({ program, balancers, comparisons }) => program === 'meercat' && CALIBRATED.has(balancers) && comparisons.includes('total'))
     .map((contestant) => ({
@@ -61,10 +57,7 @@ export function measuredFleetsOf(contestants: readonly ContestantFigures[]): Mea
       highestPerSecond: contestant.highestPerSecond.median,
       loads: contestant.loads
         .filter((load) => !isOverloaded(contestant, load))
-        .map((load) => {
-          const floor = floors.get(load.perSecond);
-          return { perSecond: load.perSecond, ...latencyOf(load), ...(floor !== undefined && { floor }) };
-        }),
+        .map((load) => Object.assign(latencyOf(load), { perSecond: load.perSecond })),
     }));
 }
 
