@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 export interface LinkState {
   /** Added to each way. */
   readonly delayMs: number;
-  /** Up to this much more for each piece, drawn anew for each. */
+  /** An additional random delay of each piece, at most this. */
   readonly jitterMs: number;
   /** Bytes that pass in each way every {@link DRIP_EVERY_MS}; 0 for no limit. */
   readonly dripBytes: number;

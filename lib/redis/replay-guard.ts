@@ -1,7 +1,7 @@
 // Which messages of a sender were seen. A sender's numbers are about the time of sending, so that what is older than the
 // window needs no memory: it is refused as too old. Invariant: no number of a run is accepted twice.
 
-/** Messages on a Redis Cluster can overtake each other by so much, in µs; anything later than that is dropped. */
+/** Messages on a Redis Cluster can overtake each other by this much, in µs; later ones are dropped. */
 const REORDER_MICROS = 1_000_000;
 
 /** Numbers remembered of one run; within the time above more are not sent. */
@@ -13,7 +13,7 @@ const MAX_SENDERS = 100_000;
 /** Runs of one sender: a start of its process each, and each of its threads. */
 const MAX_RUNS = 16;
 
-/** Old numbers are dropped together, when there are at least so many: to drop each one costs more than to check it. */
+/** Old numbers are dropped in batches of at least this many: dropping each one costs more than checking it. */
 const MIN_TRIM = 64;
 
 interface Run {

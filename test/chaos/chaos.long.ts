@@ -1,5 +1,5 @@
 // The fleet's promises under faults, on real processes: 300 rounds over three seeds, as many fleets at once as there are
-// cores. They take a quarter of an hour on two cores, so CI runs 30. A violation is printed with the shortest history
+// cores. They take ten minutes on two cores, so CI runs 30. A violation is printed with the shortest history
 // that shows it.
 
 import { availableParallelism } from 'node:os';

@@ -92,7 +92,7 @@ test('with a key, who does not have it can publish and write what he likes: it i
           const goodbye = agent.sign(KEYS.reports, reportOf('h1', url), 'agent').replace('"interval"', '"bye":true,"interval"');
           await client.publish(KEYS.reports, goodbye);
           await counts([b1], 'reports_dropped_altered', 1);
-          // What a host says in its answers comes from a balancer, and its agent goes before.
+          // A balancer passes on what a host says in its answers; its agent takes precedence.
           await client.publish(KEYS.reports, signerFor(KEY, 'b2').sign(KEYS.reports, reportOf('h1', url, { via: 'inband' }), 'balancer'));
           await counts([b1], 'reports_dropped_agent', 1);
           const load = await nextOn(stage, KEYS.load, /"balancer":"b2"/);

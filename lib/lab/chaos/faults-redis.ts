@@ -46,7 +46,7 @@ export const REDIS_FAULTS: Faults = {
     return { hit: 'redis', heal: healed };
   },
 
-  async 'redis empty, fresh balancer'(stage, random) {
+  async 'redis empty with a fresh balancer'(stage, random) {
     const { victim } = await pickVictim(stage, random);
     stage.history.note(`Redis and ${victim.name} are killed; ${victim.name} is back before the empty Redis`);
     const forbid = stage.history.allow(`${victim.name} is killed`, { balancers: [victim.name] });

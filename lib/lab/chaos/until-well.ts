@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 50;
 /** A look at the fleet takes no longer, unless this process did not run. */
 const MAX_LOOK_MS = 100;
 
-/** However busy the machine is, the run goes on after so many times the time that was promised. */
+/** However busy the machine is, the run goes on after this multiple of the promised time. */
 const MOST_TIMES = 6;
 
 /** How long it took until a fleet was well. */

@@ -23,7 +23,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'rolling restart',
 ];
 
-/** A contestant by what it consists of. */
+/** What identifies a contestant. */
 export interface Side {
   readonly program: Program;
   readonly balancers: number;

@@ -114,6 +114,13 @@ test('the report has a row for each fault and what it hit, and the first violati
   );
 });
 
+test('every fault can be chosen by its name in a list with commas', () => {
+  assert.equal(
+    Object.keys(ALL_FAULTS).filter((name) => name.includes(',') || name !== name.trim()),
+    [],
+  );
+});
+
 test('an unknown fault is refused with the list of those there are', async () => {
   const { code, stderr } = await refusedHere(['bench', 'chaos', '--only', 'earthquake']);
   assert.is(code, 2);

@@ -88,7 +88,7 @@ test('what is still slow or lost in the last window has not recovered', () => {
   assert.is(judgeFault([...CALM, request(2740, { isRight: false })], CALM, WATCH).hasRecovered, true);
 });
 
-test('a balancer that answers nothing for a while is judged by what it lost', () => {
+test('a balancer that answers nothing for a while is judged by the requests it lost', () => {
   const dead = [...steady(0, 1000), ...steady(1000, 1600, { isRight: false, tookMs: 0 }), ...steady(1600, 3000)];
   const { lost, recoverMs, clientsNoticing } = judgeFault(dead, CALM, WATCH);
   assert.equal({ lost, recoverMs, clientsNoticing }, { lost: 60, recoverMs: 590, clientsNoticing: 1 });

@@ -63,7 +63,7 @@ test('a calibration has the highest load and each percentile of each load, with 
   assert.equal(simulateCalibration(COSTS, SETUP, measured), figures);
 });
 
-test('the clocks of load and hosts are found by what the median of the floor exceeds that without them', () => {
+test('the tick of the clocks follows from the difference between the real and the simulated median of the floor', () => {
   // The hosts are idle: 1.25 ms, and a wait for each clock.
   const floor = [100, 200, 300].map((perSecond) => ({ perSecond, p50Ms: 3.25, p99Ms: 60 }));
   assert.ok(Math.abs(tickMsOf(SETUP, floor) - 2) < 0.2, `${tickMsOf(SETUP, floor)}`);
