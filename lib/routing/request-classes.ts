@@ -1,31 +1,31 @@
-// Classifies requests by route, for one balancer: small ids for the most frequent routes, 0 for the rest. Frequent
-// routes are found by SpaceSaving (Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements
-// in Data Streams", ICDT 2005) with decayed counts: memory is fixed, and one-off paths don't evict a route with an id.
+// Classifies requests by method and path, for one balancer: small ids for the most frequent paths, 0 for the rest. Frequent
+// paths are found by SpaceSaving (Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements
+// in Data Streams", ICDT 2005) with decayed counts: memory is fixed, and one-off paths don't evict a path with an id.
 // Ids change only at `turn`, slowly.
 
 import { MAX_CLASSES } from '../model.js';
-import { Route } from './route.js';
+import { FoldedPath } from './folded-path.js';
 
-/** The id of the rest: all routes without a class of their own. */
+/** The id of the rest: all paths without a class of their own. */
 export const REST_CLASS = 0;
 
 /** The name of the rest, where classes are listed by name. */
 export const REST_NAME = '(rest)';
 
-/** Number of routes counted: those with an id, and candidates. */
+/** Number of paths counted: those with an id, and candidates. */
 const ROUTES = 256;
 const BUCKETS = 1024;
 
-/** Half-life of a route's count. */
+/** Half-life of a path's count. */
 const HALF_LIFE_MS = 60_000;
 
-/** Minimum guaranteed count before a route gets an id. */
+/** Minimum guaranteed count before a path gets an id. */
 const PROMOTE_AT = 4;
 
-/** A route takes over the id of another one only when it is this many times as frequent. */
+/** A path takes over the id of another one only when it is this many times as frequent. */
 const DISPLACE_FACTOR = 2;
 
-/** A route whose count decayed below this returns its id: 17 minutes of silence after a count of 1,000. */
+/** A path whose count decayed below this returns its id: 17 minutes of silence after a count of 1,000. */
 const IDLE_COUNT = 0.01;
 
 /** How long a returned id is not reassigned, so that requests of its old class can end. */
@@ -40,16 +40,16 @@ export interface ClassChange {
 
 /** The classes of one balancer's requests. */
 export class RequestClasses {
-  readonly #route: Route;
+  readonly #path: FoldedPath;
   readonly #hashA = new Int32Array(ROUTES);
   readonly #hashB = new Int32Array(ROUTES);
   readonly #count = new Float64Array(ROUTES);
-  /** How much of the count may belong to routes previously in the same place. */
+  /** How much of the count may belong to paths previously in the same place. */
   readonly #error = new Float64Array(ROUTES);
   readonly #id = new Uint8Array(ROUTES);
-  /** 1 when the route gets an id on its next request, since its name is known only then. */
+  /** 1 when the path gets an id on its next request, since its name is known only then. */
   readonly #isPromoted = new Uint8Array(ROUTES);
-  /** Hash table with open addressing: a route's index + 1, or 0. */
+  /** Hash table with open addressing: a path's index + 1, or 0. */
   readonly #buckets = new Int16Array(BUCKETS);
   #used = 0;
   /** Lower bound of all candidates' counts; replacement continues at the hand. */
@@ -64,14 +64,14 @@ export class RequestClasses {
 
   /** @param seed any integer, ideally one unknown to clients */
   constructor(seed: number) {
-    this.#route = new Route(seed);
+    this.#path = new FoldedPath(seed);
   }
 
   /** Returns the class id (0..63) of a request, and counts it. Allocates nothing, except a name when it assigns an id. */
   classOf(method: string, target: string): number {
-    const route = this.#route;
-    route.read(method, target);
-    const { hashA, hashB } = route;
+    const path = this.#path;
+    path.read(method, target);
+    const { hashA, hashB } = path;
     for (let bucket = bucketOf(hashA, hashB); ; bucket = (bucket + 1) & (BUCKETS - 1)) {
       const index = (this.#buckets[bucket] as number) - 1;
       if (index < 0) break;
@@ -85,8 +85,8 @@ export class RequestClasses {
 
   /** Returns the class id of a request without counting it. */
   idOf(method: string, target: string): number {
-    this.#route.read(method, target);
-    const { hashA, hashB } = this.#route;
+    this.#path.read(method, target);
+    const { hashA, hashB } = this.#path;
     for (let index = 0; index < this.#used; index++) {
       if (this.#hashA[index] === hashA && this.#hashB[index] === hashB) return this.#id[index] as number;
     }
@@ -164,7 +164,7 @@ export class RequestClasses {
     this.#isPromoted[index] = 0;
     const id = this.#free.pop();
     if (id === undefined) return REST_CLASS;
-    const name = this.#route.name(method, target);
+    const name = this.#path.name(method, target);
     this.#names[id] = name;
     this.#id[index] = id;
     this.#changes.push({ id, name });
@@ -179,7 +179,7 @@ export class RequestClasses {
     this.#quarantined.push({ id, untilMs: nowMs + QUARANTINE_MS });
   }
 
-  /** Counts a new route, in place of the least frequent candidate. */
+  /** Counts a new path, in place of the least frequent candidate. */
   #admit(hashA: number, hashB: number): void {
     let index: number;
     if (this.#used < ROUTES) {
@@ -220,7 +220,7 @@ export class RequestClasses {
     }
   }
 
-  /** Removes a route from the hash table and moves up displaced entries (Knuth, vol. 3, 6.4, algorithm R). */
+  /** Removes a path from the hash table and moves up displaced entries (Knuth, vol. 3, 6.4, algorithm R). */
   #remove(index: number): void {
     const buckets = this.#buckets;
     let hole = bucketOf(this.#hashA[index] as number, this.#hashB[index] as number);

@@ -1,8 +1,8 @@
-// Derives a request's route: its method and path with ids folded, so that /users/17 and /users/18?full are one. One
+// Folds the ids of a request's method and path, which gives its class, so that /users/17 and /users/18?full are one. One
 // pass over the characters computes a hash of two words without building a string; the name is built only on demand.
 // Whatever a client sends, a name is short and printable ASCII.
 
-/** Maximum segments of a route; the rest is cut. */
+/** Maximum segments of a name; the rest is cut. */
 const MAX_SEGMENTS = 8;
 /** No further part begins after this many characters of a path. */
 const MAX_PATH = 120;
@@ -14,7 +14,7 @@ const MAX_METHOD = 16;
 const MAX_PARTS = 32;
 
 /** Maximum length of a name: method, path, a last part of percent-encodings, and the mark of a cut. */
-export const MAX_ROUTE_NAME = 256;
+export const MAX_FOLDED_NAME = 256;
 
 // Character kinds. Those up to PUNCTUATION belong to a part, those from DOT on end it.
 const OTHER = 0;
@@ -64,9 +64,9 @@ const CUT_MARK = 0x201;
 const PRIME_A = 0x01000193;
 const PRIME_B = 0x2c1b3c6d;
 
-/** Parses routes one after the other; holds the last one. */
-export class Route {
-  /** The route's hash: two words that identify the route. */
+/** Parses request lines one after the other; holds the last one. */
+export class FoldedPath {
+  /** The hash of the last one: two words that identify it. */
   hashA = 0;
   hashB = 0;
   readonly #seed: number;
@@ -83,7 +83,7 @@ export class Route {
   }
 
   /**
-   * Parses the route of a request line. Of an absolute target only the path counts. Queries, fragments, path parameters
+   * Parses a request line. Of an absolute target only the path counts. Queries, fragments, path parameters
    * (`;a=b`), empty segments and `.` are ignored, `..` goes up. Percent-encoded letters count as letters.
    */
   read(method: string, target: string): void {
@@ -215,7 +215,7 @@ export class Route {
     this.#partCount = partCount;
   }
 
-  /** The name of the last route parsed, given the same method and target: `GET /users/:id/orders`. */
+  /** The name of the last one, given the same method and target: `GET /users/:id/orders`. */
   name(method: string, target: string): string {
     const parts = this.#parts;
     let path = '';
@@ -225,7 +225,7 @@ export class Route {
       path += flags & 2 ? ':id' : plain(target.slice(parts[part * 3], parts[part * 3 + 1]));
     }
     const shownMethod = method.slice(0, MAX_METHOD).replace(/[^!-~]/g, '?') || '?';
-    return `${shownMethod} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_ROUTE_NAME);
+    return `${shownMethod} ${path || '/'}${this.#isCut ? '/*' : ''}`.slice(0, MAX_FOLDED_NAME);
   }
 }
 
