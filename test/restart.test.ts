@@ -83,6 +83,9 @@ async function restartsUnderLoad({ fleet, url, client, port }: Running): Promise
   const before = await until(async () => (await instances()).every((instance) => instance !== null) && instances(), {
     what: 'all heartbeats',
   });
+  // A request in flight keeps b1 from ending at once. It is there before others, which would be taken for it.
+  const working = fetch(`http://127.0.0.1:${port}/work?ms=2500`).then((response) => response.text(), String);
+  await until(async () => (await healthOf(port))[1].inflight > 0, { what: 'the request to be in flight' });
   const load = startMovingLoad(
     NAMES.map((_, index) => port + index),
     4,
@@ -90,9 +93,6 @@ async function restartsUnderLoad({ fleet, url, client, port }: Running): Promise
   );
   try {
     await until(() => load.answered > 100, { what: 'the load to run' });
-    // A request in flight keeps b1 from ending at once.
-    const working = fetch(`http://127.0.0.1:${port}/work?ms=1000`).then((response) => response.text(), String);
-    await until(async () => (await healthOf(port))[1].inflight > 0, { what: 'the request to be in flight' });
     await withMeercat(['restart', '--redis', url], async (command) => {
       await command.waitForLine(/^meercat up: 2 balancers, one after the other$/);
       const other = restartHere(url, true);

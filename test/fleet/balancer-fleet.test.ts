@@ -93,8 +93,8 @@ test('when the master stops in good order, the slave takes over at once, with th
           await first.balancer.stop();
           const stoppedMs = performance.now();
           await second.becomes('master');
-          // Within 150 ms on a quiet machine; the lease would have lasted 6 s.
-          assert.ok(performance.now() - stoppedMs < 3000, `${performance.now() - stoppedMs} ms`);
+          // Within 150 ms on a quiet machine; the lease would have lasted 30 s.
+          assert.ok(performance.now() - stoppedMs < 15_000, `${performance.now() - stoppedMs} ms`);
           await until(async () => (await readFleet(client, KEYS)).hosts[0]?.state === 'up', { what: 'the new master to write the host' });
           await until(() => load.served > 50);
           assert.equal(load.failures, []);
@@ -102,7 +102,7 @@ test('when the master stops in good order, the slave takes over at once, with th
         assert.is(parseTerm(await client.get(KEYS.term), 9).term, 2);
         assert.is((await second.health()).hosts, 1);
       }),
-    { leaseTtlMs: 6000 },
+    { leaseTtlMs: 30_000 },
   ));
 
 test('a stopping master resigns before it finishes its requests, and does not become master again', () =>

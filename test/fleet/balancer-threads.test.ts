@@ -55,7 +55,8 @@ async function withMaster(fn: (stage: Stage) => Promise<void>): Promise<void> {
             (r) =>
               withClients([redis.url], (client) =>
                 withBalancer(
-                  { redis: [redis.url], name: 'b1', statics: [{ name: 's', url: s.url }] },
+                  // A thread that dies leaves its lease: the next one waits for its end.
+                  { redis: [redis.url], leaseTtlMs: 3000, name: 'b1', statics: [{ name: 's', url: s.url }] },
                   async (each) => {
                     await each.becomes('master');
                     const agent = setInterval(

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { parseTerm } from '../../lib/redis/term.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { deliverReport, KEYS, sendUntil, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 import { withRedisLink } from '../support/redis-link.js';
@@ -14,7 +14,7 @@ const test = suite('no master');
 
 /** A loopback port without a listener. */
 const DEAD = { name: 'dead', url: 'http://127.0.0.1:1' };
-const CHECKS = { healthIntervalMs: 200, healthTimeoutMs: 1000, healthFall: 1 };
+const CHECKS = { healthIntervalMs: 200, healthTimeoutMs: 1000, healthFall: 1, leaseTtlMs: SHORT_LEASE_MS };
 
 const withHost = <T>(fn: (url: string) => T | Promise<T>): Promise<T> =>
   withServer(
@@ -158,11 +158,12 @@ test('two masterships in one term: whoever notices ends both, and the next term 
             await Promise.all([first.knows(1), second.knows(1)]);
             const { term } = parseTerm(await client.get(KEYS.term), 99);
             // Another mastership of the same term publishes its first table.
-            await client.publish(KEYS.stats, JSON.stringify({ v: 1, term, mastership: 'f'.repeat(32), seq: 1, full: true, hosts: [] }));
-            await until(async () => parseTerm(await client.get(KEYS.term), 99).term > term + 1, {
-              timeoutMs: SLOW_MS,
-              what: 'an election',
-            });
+            const rival = JSON.stringify({ v: 1, term, mastership: 'f'.repeat(32), seq: 1, full: true, hosts: [] });
+            await sendUntil(
+              () => client.publish(KEYS.stats, rival),
+              async () => parseTerm(await client.get(KEYS.term), 99).term > term + 1,
+              () => 'an election',
+            );
             await deliverReport(client, 'two', url);
             await Promise.all([first.knows(2), second.knows(2)]);
             assert.ok(first.counter('tables_dropped_rival') + second.counter('tables_dropped_rival') > 0);
@@ -178,7 +179,7 @@ test('a balancer with a slow path to Redis leaves the fleet its master', () =>
     withClients([redis.url], (client) =>
       withRedisLink(redis.port, async (link) => {
         link.become({ delayMs: 320 });
-        await withBalancer({ redis: [link.url], name: 'far' }, async (far) => {
+        await withBalancer({ redis: [link.url], leaseTtlMs: SHORT_LEASE_MS, name: 'far' }, async (far) => {
           await withBalancer({ redis: [redis.url], name: 'near' }, async (near) => {
             await near.becomes('master');
             const { term } = parseTerm(await client.get(KEYS.term), 99);

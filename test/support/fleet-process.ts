@@ -13,7 +13,7 @@ import { until } from './until.js';
 const LEFTOVER_MS = 2000;
 
 /** How long a fleet may take to be ready on a busy machine. */
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 /** One process of a fleet. */
 export interface FleetMember {

@@ -129,7 +129,7 @@ export async function meercatHere(args: readonly string[], env: Environment = {}
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */
-export function ended(child: RunningProcess, timeoutMs = 5000): ReturnType<typeof until<Awaited<RunningProcess['exit']>>> {
+export function ended(child: RunningProcess, timeoutMs = 20_000): ReturnType<typeof until<Awaited<RunningProcess['exit']>>> {
   const what = (): string => `the process to end; its last lines:\n${child.lines.slice(-20).join('\n')}`;
   return until(() => child.exit, { timeoutMs, what });
 }
@@ -137,6 +137,28 @@ export function ended(child: RunningProcess, timeoutMs = 5000): ReturnType<typeo
 /** Starts `meercat`, hands it out, and ends it. */
 export function withMeercat<T>(args: readonly string[], fn: (child: RunningProcess) => T | Promise<T>, env: Environment = {}): Promise<T> {
   return withProcess(meercatProcess(args, env), fn);
+}
+
+/**
+ * Starts a balancer that is to be refused because of what is in Redis. Where Redis does not answer in time, it serves
+ * without: then it is started again.
+ */
+export async function refusedStart(args: readonly string[], env: Environment = {}): Promise<Omit<Outcome, 'stdout'>> {
+  for (let attempt = 1; ; attempt++) {
+    const refused = await withMeercat(
+      args,
+      async (child) => {
+        let exit: Awaited<RunningProcess['exit']> | undefined;
+        void child.exit.then((outcome) => (exit = outcome));
+        const isServing = (): boolean => logOf(child).some(({ msg }) => msg === 'serving' || msg === 'all processes are serving');
+        await until(() => exit !== undefined || isServing(), { timeoutMs: 60_000, what: () => `the refusal:\n${child.lines.join('\n')}` });
+        return exit && { ...exit, stderr: child.stderr.filter((line) => !line.startsWith('{')).join('\n') };
+      },
+      env,
+    );
+    if (refused !== undefined) return refused;
+    if (attempt === 5) throw new Error(`it serves: meercat ${args.join(' ')}`);
+  }
 }
 
 /** The log lines of a balancer or agent, as objects; lines that are not JSON are left out. */
