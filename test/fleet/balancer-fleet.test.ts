@@ -8,7 +8,17 @@ import type { BalancerConfig } from '../../lib/config/config.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { answersOf, deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import {
+  answersOf,
+  deliverReport,
+  KEYS,
+  publishReport,
+  SHORT_LEASE_MS,
+  SLOW_MS,
+  statusCounts,
+  type TestBalancer,
+  withBalancer,
+} from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -257,9 +267,9 @@ test('with three Redis servers a lease needs two: the fleet survives the loss of
     withRedis((two) =>
       withRedis((three) =>
         withClients([one.url, two.url], (client, other) =>
-          withBalancer({ redis: [one.url, two.url, three.url], name: 'first' }, async (first) => {
+          withBalancer({ redis: [one.url, two.url, three.url], leaseTtlMs: SHORT_LEASE_MS, name: 'first' }, async (first) => {
             await first.becomes('master');
-            await withBalancer({ redis: [one.url, two.url, three.url], name: 'second' }, async (second) => {
+            await withBalancer({ redis: [one.url, two.url, three.url], leaseTtlMs: SHORT_LEASE_MS, name: 'second' }, async (second) => {
               await three.kill();
               await withHost('a', async (a) => {
                 await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });

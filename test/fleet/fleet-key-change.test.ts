@@ -71,8 +71,8 @@ test('a balancer with another key, or without one, says so, never becomes master
       withTempDir(async (dir) => {
         const { balancers, client } = stage;
         await putFile(`${dir}/other.key`, OTHER_KEY);
-        await withBalancer({ redis: [stage.redis], name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
-          withBalancer({ redis: [stage.redis], name: 'keyless' }, async (keyless) => {
+        await withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
+          withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'keyless' }, async (keyless) => {
             const said = (each: TestBalancer, like: RegExp): Promise<unknown> =>
               until(() => each.lines.some((line) => like.test(line)), {
                 timeoutMs: SLOW_MS,

@@ -90,7 +90,7 @@ test('a master that may not write its hash steps down without using up terms, an
   withRedis((redis) =>
     withClients([redis.url], async (client) => {
       await client.acl('SETUSER', 'poor', 'on', '>secret', '~*', '&*', '+@all', '-pexpire');
-      await withBalancer({ redis: [redis.url.replace('//', '//poor:secret@')], name: 'poor' }, async (poor) => {
+      await withBalancer({ redis: [redis.url.replace('//', '//poor:secret@')], leaseTtlMs: SHORT_LEASE_MS, name: 'poor' }, async (poor) => {
         await new Promise((resolve) => setTimeout(resolve, 3000));
         assert.is(poor.balancer.role, 'slave');
         assert.is(await client.get(KEYS.term), null, 'a term was used up');
