@@ -142,20 +142,17 @@ export function withMeercat<T>(args: readonly string[], fn: (child: RunningProce
 /**
  * Starts a balancer that is to be refused because of what is in Redis. Where Redis does not answer in time, it serves
  * without: then it is started again.
+ * @param served the log's message by which it shows that it serves
  */
-export async function refusedStart(args: readonly string[], env: Environment = {}): Promise<Omit<Outcome, 'stdout'>> {
+export async function refusedStart(args: readonly string[], served = 'serving'): Promise<Omit<Outcome, 'stdout'>> {
   for (let attempt = 1; ; attempt++) {
-    const refused = await withMeercat(
-      args,
-      async (child) => {
-        let exit: Awaited<RunningProcess['exit']> | undefined;
-        void child.exit.then((outcome) => (exit = outcome));
-        const isServing = (): boolean => logOf(child).some(({ msg }) => msg === 'serving' || msg === 'all processes are serving');
-        await until(() => exit !== undefined || isServing(), { timeoutMs: 60_000, what: () => `the refusal:\n${child.lines.join('\n')}` });
-        return exit && { ...exit, stderr: child.stderr.filter((line) => !line.startsWith('{')).join('\n') };
-      },
-      env,
-    );
+    const refused = await withMeercat(args, async (child) => {
+      let exit: Awaited<RunningProcess['exit']> | undefined;
+      void child.exit.then((outcome) => (exit = outcome));
+      const isServing = (): boolean => logOf(child).some(({ msg }) => msg === served);
+      await until(() => exit !== undefined || isServing(), { timeoutMs: 60_000, what: () => `the refusal:\n${child.lines.join('\n')}` });
+      return exit && { ...exit, stderr: child.stderr.filter((line) => !line.startsWith('{')).join('\n') };
+    });
     if (refused !== undefined) return refused;
     if (attempt === 5) throw new Error(`it serves: meercat ${args.join(' ')}`);
   }

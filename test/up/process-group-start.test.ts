@@ -92,8 +92,8 @@ test('a taken name aborts the whole start, and processes already started leave t
     withClients([url], (client) =>
       withBalancer({ redis: [url], name: 'g-2' }, async (single) => {
         await single.becomes('master');
-        const flags = ['--namespace', KEYS.namespace, '--log-level', 'error'];
-        const { code, stderr } = await refusedStart(groupFlags(url, 'http://127.0.0.1:1', flags));
+        const flags = ['--namespace', KEYS.namespace];
+        const { code, stderr } = await refusedStart(groupFlags(url, 'http://127.0.0.1:1', flags), 'all processes are serving');
         assert.is(code, 1);
         assert.match(stderr, /^meercat: --name: another balancer of this fleet has the name g-2 \(process \d+ on [^\n]+$/);
         assert.ok(stderr.includes(`process ${process.pid} `));
