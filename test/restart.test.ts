@@ -151,7 +151,9 @@ async function restartsDrainedAndStops({ fleet, url, port }: Running): Promise<v
   await until(() => heard(/^restart of b2 began/), { timeoutMs: BUSY_MS, what: 'the restart of b2' });
   fleet.kill('SIGTERM');
   assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-  assert.is(fleet.stdout.at(-1), 'stopping', 'a stop in order has nothing to complain of');
+  // Of a Redis that does not answer in time it may complain, where the machine stalls.
+  const complaints = fleet.stdout.slice(fleet.stdout.indexOf('stopping') + 1).filter((line) => !/: warn: redis /.test(line));
+  assert.equal([fleet.stdout.includes('stopping'), complaints], [true, []], 'a stop in order has nothing to complain of');
   assert.equal(fleet.members(), []);
   assert.is(restart.lines[0], 'meercat up: 2 balancers, one after the other');
 }
