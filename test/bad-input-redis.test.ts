@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until, withRedis, withServer } from './support/brackets.js';
-import { deliverReport, KEYS, SHORT_LEASE_MS, SLOW_MS, statusCounts, statusOf, type TestBalancer, withBalancer } from './support/fleet.js';
+import { deliverUntil, KEYS, SHORT_LEASE_MS, SLOW_MS, statusCounts, statusOf, type TestBalancer, withBalancer } from './support/fleet.js';
 import { ask } from './support/http-client.js';
 import { withClients } from './support/redis-client.js';
 import { VICTIM, VICTIM_LEASE_MS, withVictim, worksAgain } from './support/victim.js';
@@ -67,16 +67,14 @@ test('with a full Redis tables are still published, failed writes are counted, a
       const applied = each.counter('tables_applied');
       await until(() => each.counter('tables_applied') > applied + 10, { timeoutMs: SLOW_MS, what: 'tables to be published' });
       // Even for a host that joins now: PUBLISH needs no memory.
-      await deliverReport(client, 'new', goodUrl, { intervalMs: 60_000 });
-      await each.knows(2);
+      await deliverUntil(each, 2, client, 'new', goodUrl, { intervalMs: 60_000 });
       await until(() => each.counter('writes_failed') > 0, { timeoutMs: SLOW_MS, what: 'a write to be refused' });
       await new Promise((resolve) => setTimeout(resolve, VICTIM_LEASE_MS + 500));
       // Its lease is renewed, or taken again, without memory; each mastership says it once.
       await each.becomes('master');
       const said = seenLines(each, 'refused to store').length;
       assert.ok(said >= 1 && said <= each.counter('masterships'), each.lines.join('\n'));
-      await deliverReport(client, 'new', goodUrl, { bye: true });
-      await each.knows(1);
+      await deliverUntil(each, 1, client, 'new', goodUrl, { bye: true });
       await victim.isUnharmed();
       await client.del('filler');
       await worksAgain(victim);
@@ -98,8 +96,7 @@ test('a balancer on a replica is not master and logs that once, serves, and join
             });
             await withBalancer({ redis: [primary.url], name: 'right' }, async (right) => {
               await right.becomes('master');
-              await deliverReport(client, 'r', reported, { intervalMs: 60_000 });
-              await right.knows(1);
+              await deliverUntil(right, 1, client, 'r', reported, { intervalMs: 60_000 });
               await withBalancer(
                 { redis: [replica.url], leaseTtlMs: SHORT_LEASE_MS, name: 'wrong', statics: [{ name: 's', url: statically }] },
                 async (wrong) => {

@@ -150,7 +150,7 @@ async function restartsDrainedAndStops({ fleet, url, port }: Running): Promise<v
   assert.equal([status, page.status, page.reason], [503, 'serving', 'all-taken-out']);
   await until(() => heard(/^restart of b2 began/), { timeoutMs: BUSY_MS, what: 'the restart of b2' });
   fleet.kill('SIGTERM');
-  assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
+  assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
   // Of a Redis that does not answer in time it may complain, where the machine stalls.
   const complaints = fleet.stdout.slice(fleet.stdout.indexOf('stopping') + 1).filter((line) => !/: warn: redis /.test(line));
   assert.equal([fleet.stdout.includes('stopping'), complaints], [true, []], 'a stop in order has nothing to complain of');
@@ -241,7 +241,7 @@ test('when a balancer does not come back, the command says which, with exit code
       ] as const) {
         await client.publish('meercat:events', encodeEvent({ kind, name, detail: 'b2: it did not come up' }, new Date()));
       }
-      assert.equal(await ended(command, 10_000), { code: 1, signal: null });
+      assert.equal(await ended(command, BUSY_MS), { code: 1, signal: null });
       assert.match(command.stderr.join('\n'), /^meercat: not restarted: b2: it did not come up$/);
     });
   }));

@@ -11,6 +11,7 @@ import { until, withRedis, withServer } from '../support/brackets.js';
 import {
   answersOf,
   deliverReport,
+  deliverUntil,
   KEYS,
   publishReport,
   SHORT_LEASE_MS,
@@ -97,8 +98,8 @@ test('when the master stops in good order, the slave takes over at once, with th
   withFleet(
     ({ first, second, client }) =>
       withHost('a', async (a) => {
-        await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
-        await Promise.all([first.knows(1), second.knows(1)]);
+        await deliverUntil(first, 1, client, 'a', a.url, { intervalMs: 60_000 });
+        await second.knows(1);
         await withLoad(second.port, async (load) => {
           await first.balancer.stop();
           const stoppedMs = performance.now();
@@ -125,8 +126,8 @@ test('a stopping master resigns before it finishes its requests, and does not be
           else response.end('ok');
         },
         async ({ url }) => {
-          await deliverReport(client, 'h', url, { intervalMs: 60_000 });
-          await Promise.all([first.knows(1), second.knows(1)]);
+          await deliverUntil(first, 1, client, 'h', url, { intervalMs: 60_000 });
+          await second.knows(1);
           const pending = ask(first.port, { path: '/hold' });
           await until(() => held.length === 1);
           const stopped = first.balancer.stop();
@@ -165,8 +166,8 @@ test("the host's hash contains the whole fleet's requests in flight and rates", 
         else response.end('ok');
       },
       async ({ url }) => {
-        await deliverReport(client, 'h', url, { intervalMs: 60_000 });
-        await Promise.all([first.knows(1), second.knows(1)]);
+        await deliverUntil(first, 1, client, 'h', url, { intervalMs: 60_000 });
+        await second.knows(1);
         const pending = [first, first, second].map(({ port }) => ask(port, { path: '/hold' }));
         await until(async () => (await client.hget(KEYS.host('h'), 'inflight')) === '3', { timeoutMs: SLOW_MS, what: '3 in flight' });
         await withLoad(second.port, async () => {
@@ -189,8 +190,8 @@ test('a host whose reports stop keeps its share while it answers, and gets nothi
         goesDown = async () => resolve();
       });
       const quiet = withHost('q', async (q) => {
-        await deliverReport(client, 'q', q.url, { intervalMs: 50 });
-        await Promise.all([first.knows(2), second.knows(2)]);
+        await deliverUntil(first, 2, client, 'q', q.url, { intervalMs: 50 });
+        await second.knows(2);
         await until(async () => (await stateOf('q')) === 'silent', { timeoutMs: SLOW_MS, what: 'q to be silent' });
         for (const each of [first, second]) assert.equal(await shares(each, 6), { a: 3, q: 3 });
         await goesDown();
@@ -216,10 +217,10 @@ test('after a goodbye no further request goes to the host, from either balancer'
     withHost('a', (a) =>
       withHost('b', async (b) => {
         await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
-        await deliverReport(client, 'b', b.url, { intervalMs: 60_000 });
-        await Promise.all([first.knows(2), second.knows(2)]);
-        await deliverReport(client, 'b', b.url, { bye: true });
-        await Promise.all([first.knows(1), second.knows(1)]);
+        await deliverUntil(first, 2, client, 'b', b.url, { intervalMs: 60_000 });
+        await second.knows(2);
+        await deliverUntil(first, 1, client, 'b', b.url, { bye: true });
+        await second.knows(1);
         const seen = b.seen();
         for (const each of [first, second]) assert.equal(await shares(each, 6), { a: 6 });
         assert.is(b.seen(), seen);
@@ -272,8 +273,8 @@ test('with three Redis servers a lease needs two: the fleet survives the loss of
             await withBalancer({ redis: [one.url, two.url, three.url], leaseTtlMs: SHORT_LEASE_MS, name: 'second' }, async (second) => {
               await three.kill();
               await withHost('a', async (a) => {
-                await deliverReport(client, 'a', a.url, { intervalMs: 60_000 });
-                await Promise.all([first.knows(1), second.knows(1)]);
+                await deliverUntil(first, 1, client, 'a', a.url, { intervalMs: 60_000 });
+                await second.knows(1);
                 // Longer than a lease: the present one was granted by two of three.
                 await new Promise((resolve) => setTimeout(resolve, 2000));
                 const masters = () => [first, second].filter(({ balancer }) => balancer.role === 'master');

@@ -5,7 +5,16 @@ import * as assert from 'uvu/assert';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { parseTerm } from '../../lib/redis/term.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, sendUntil, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import {
+  deliverReport,
+  deliverUntil,
+  KEYS,
+  sendUntil,
+  SHORT_LEASE_MS,
+  SLOW_MS,
+  type TestBalancer,
+  withBalancer,
+} from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 import { withRedisLink } from '../support/redis-link.js';
@@ -154,8 +163,8 @@ test('two masterships in one term: whoever notices ends both, and the next term 
         await withBalancer({ redis: [redis.url], name: 'first' }, async (first) => {
           await first.becomes('master');
           await withBalancer({ redis: [redis.url], name: 'second' }, async (second) => {
-            await deliverReport(client, 'one', url);
-            await Promise.all([first.knows(1), second.knows(1)]);
+            await deliverUntil(first, 1, client, 'one', url);
+            await second.knows(1);
             const { term } = parseTerm(await client.get(KEYS.term), 99);
             // Another mastership of the same term publishes its first table.
             const rival = JSON.stringify({ v: 1, term, mastership: 'f'.repeat(32), seq: 1, full: true, hosts: [] });
@@ -164,8 +173,8 @@ test('two masterships in one term: whoever notices ends both, and the next term 
               async () => parseTerm(await client.get(KEYS.term), 99).term > term + 1,
               () => 'an election',
             );
-            await deliverReport(client, 'two', url);
-            await Promise.all([first.knows(2), second.knows(2)]);
+            await deliverUntil(first, 2, client, 'two', url);
+            await second.knows(2);
             assert.ok(first.counter('tables_dropped_rival') + second.counter('tables_dropped_rival') > 0);
             assert.is([first, second].filter(({ balancer }) => balancer.role === 'master').length, 1);
           });

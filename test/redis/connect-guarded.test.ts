@@ -89,9 +89,15 @@ test('a fleet behind such a Sentinel elects a master and follows a failover; the
           what: 'the fleet to write to the new master',
         });
       });
-      const { code, stdout, stderr } = await meercatHere(['status', '--redis', redis], env);
-      assert.is(code, 0, stderr);
-      assert.match(stdout, /^fleet meercat: 1 balancer, .*; master b1, term \d/m, stdout);
+      let shown = '';
+      await until(
+        async () => {
+          const { code, stdout, stderr } = await meercatHere(['status', '--redis', redis], env);
+          shown = stdout + stderr;
+          return code === 0 && /^fleet meercat: 1 balancer, .*; master b1, term \d/m.test(stdout);
+        },
+        { timeoutMs: FAILOVER_MS, everyMs: 200, what: () => `the fleet with its master:\n${shown}` },
+      );
       const refused = await meercat(['status', '--redis', redis]);
       assert.match(
         refused.stderr,

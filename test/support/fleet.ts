@@ -182,6 +182,23 @@ export async function deliverReport(client: Commands, host: string, url: string,
   await until(() => publishReport(client, host, url, fields), { timeoutMs: SLOW_MS, what: 'a master that listens to reports' });
 }
 
+/** Publishes one report, and again if it was lost, until this balancer knows as many hosts. */
+export async function deliverUntil(
+  each: TestBalancer,
+  hosts: number,
+  client: Commands,
+  host: string,
+  url: string,
+  fields: Partial<Report> = {},
+): Promise<void> {
+  await sendUntil(
+    () => deliverReport(client, host, url, fields),
+    () => each.hosts() === hosts,
+    () => `${hosts} hosts on ${each.name}, not ${each.hosts()}; its log:\n${each.lines.join('\n')}`,
+  );
+  await each.knows(hosts);
+}
+
 /** A balancer as `meercat status --json` shows it: from Redis alone. */
 export async function statusOf(client: Commands, name: string): Promise<BalancerView | undefined> {
   return (await readFleet(client, KEYS)).balancers.find((balancer) => balancer.name === name);

@@ -47,8 +47,23 @@ export function withDefaults(flags: readonly string[], defaults: Readonly<Record
   ];
 }
 
-/** Runs `meercat` to its end; rejects when it has not ended after 20 s. */
+/** What a command says when Redis does not answer in the time that a person waits. */
+const LATE = /^meercat: Redis .*: (?:it did not answer in time|no answer|not connected|the connection was closed)/m;
+
+/** A person enters a command again if Redis was late, and so does a test, on a machine that stalls: twice at most. */
+async function againIfLate(run: () => Promise<Outcome>): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await run();
+    if (attempt === 3 || !LATE.test(outcome.stderr)) return outcome;
+  }
+}
+
+/** Runs `meercat` to its end, again if Redis was late; rejects when it has not ended after 20 s. */
 export function meercat(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return againIfLate(() => once(args, env));
+}
+
+function once(args: readonly string[], env: Environment): Promise<Outcome> {
   return withProcess(meercatProcess(args, env), async (child) => {
     const exit = await ended(child, 20_000);
     return { ...exit, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
@@ -92,10 +107,14 @@ function exchangeEnvironment(env: Environment): () => void {
 }
 
 /**
- * Runs a command that ends by itself in the test's own process, without the start of another one. One at a time: what
- * it prints is caught at this process's own stdout and stderr.
+ * Runs a command that ends by itself in the test's own process, without the start of another one, and again if Redis was
+ * late. One at a time: what it prints is caught at this process's own stdout and stderr.
  */
-export async function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+export function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return againIfLate(() => onceHere(args, env));
+}
+
+async function onceHere(args: readonly string[], env: Environment): Promise<Outcome> {
   const said = { stdout: '', stderr: '' };
   const before = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
   const releases = (['stdout', 'stderr'] as const).map((name) => {
