@@ -1,11 +1,11 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
 import type { Command } from 'commander';
-import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './commands.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
+import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
 /** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `why`, `restart` and `fleet-key`. */
