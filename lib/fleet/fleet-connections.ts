@@ -6,7 +6,7 @@ import { describeAddress, type RedisAddress } from '../redis/address.js';
 import { type Commands, openCommands } from '../redis/connect.js';
 
 /** What happens to the connections. */
-export interface ConnectionEvents {
+export interface FleetConnectionEvents {
   /** The Redis with the data accepts commands. */
   readonly onDataReady: () => void;
   readonly onDataLost: (reason: string) => void;
@@ -23,7 +23,7 @@ export interface FleetConnections {
 }
 
 /** Opens a connection to each address. */
-export function openFleetConnections(addresses: readonly RedisAddress[], log: Log, events: ConnectionEvents): FleetConnections {
+export function openFleetConnections(addresses: readonly RedisAddress[], log: Log, events: FleetConnectionEvents): FleetConnections {
   let isClosing = false;
   const clients = addresses.map((address, index) =>
     openCommands(address, {

@@ -23,7 +23,7 @@ import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
 import { OwnName } from './own-name.js';
-import { isDead, pidSpace } from './pid-space.js';
+import { isDead, pidSpace } from '../pid-space.js';
 
 /** A balancer whose heartbeat was accepted this recently can't have been pruned: if its entry is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
