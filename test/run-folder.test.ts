@@ -89,7 +89,7 @@ test('what is not surely the folder of a killed run stays: links, other folders,
       return path;
     };
     symlinkSync(outside, add(named('link')));
-    writeFileSync(add(named('file')), '');
+    writeFileSync(add(named('file')), '', { mode: 0o600 });
     mkdirSync(add(named('group')));
     chmodSync(named('group'), 0o750);
     mkdirSync(add(`${place}/${dead.replace(/-[0-9a-f]{8}(?=-\w{6}$)/, '-00000000')}`), { mode: 0o700 });
