@@ -7,12 +7,14 @@ import type { Spread } from './figures.js';
 /** Recovery is judged in windows of this length, by when requests were due. */
 export const WINDOW_MS = 250;
 
-/**
- * A request is slow if it takes longer than this many times the p99 before the fault. A window is slow if more than
- * this share of its requests are, and not of those sent past the balancers: if both are, the machine was busy, and it
- * was not the balancer that was slow. A window has some 75 requests, so that its p99 is one request, slow by chance.
- */
+/** A request is slow if it takes longer than this many times the p99 before the fault. */
 export const SLOW_RATIO = 2;
+
+/**
+ * A window is slow if more than this share of its requests are, and not of those sent past the balancers: if both are,
+ * the machine was busy, and it was not the balancer that was slow. A window has some 75 requests, so that its p99 is one
+ * request, slow by chance.
+ */
 export const SLOW_SHARE = 0.05;
 
 /** A client notices a wait that is longer than this. */
