@@ -65,47 +65,44 @@ test('a key file that is spoilt while the fleet runs is refused, and the old key
   }));
 
 test('a balancer with another key, or without one, says so, never becomes master, and harms nobody', () =>
-  withKeyedFleet(
-    KEY,
-    (stage) =>
-      withTempDir(async (dir) => {
-        const { balancers, client } = stage;
-        await putFile(`${dir}/other.key`, OTHER_KEY);
-        await withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
-          withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'keyless' }, async (keyless) => {
-            const said = (each: TestBalancer, like: RegExp): Promise<unknown> =>
-              until(() => each.lines.some((line) => like.test(line)), {
-                timeoutMs: SLOW_MS,
-                what: () => `${like} in\n${each.lines.join('\n')}`,
-              });
-            await said(
-              wrong,
-              /error this balancer does not have the fleet's key.*fleet key is [0-9a-f]{8}, and the tables of b1 are signed with [0-9a-f]{8}/,
-            );
-            await said(keyless, /error this balancer does not have the fleet's key.*has no --fleet-key, and b1 signs its tables/);
-            const { problems } = await until(
-              async () => {
-                const view = await readFleet(client, KEYS);
-                return view.balancers.length === 5 && view.problems.some((each) => each.includes('no master is heard by wrong')) && view;
-              },
-              { timeoutMs: SLOW_MS, what: 'the status' },
-            );
-            assert.match(problems.join('\n'), /no fleet key: keyless; the others sign/);
-            assert.match(problems.join('\n'), /wrong signs with the fleet key [0-9a-f]{8}, which b1, b2, b3 do not have/);
-            await isUnharmed(stage);
-            // The master goes. Neither of the two takes its place.
-            const [b1, b2, b3] = balancers as [TestBalancer, TestBalancer, TestBalancer];
-            await b1.balancer.stop();
-            await until(() => b2.balancer.role === 'master' || b3.balancer.role === 'master', {
+  withKeyedFleet(KEY, (stage) =>
+    withTempDir(async (dir) => {
+      const { balancers, client } = stage;
+      await putFile(`${dir}/other.key`, OTHER_KEY);
+      await withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'wrong', fleetKeyFile: `${dir}/other.key` }, (wrong) =>
+        withBalancer({ redis: [stage.redis], leaseTtlMs: 4000, name: 'keyless' }, async (keyless) => {
+          const said = (each: TestBalancer, like: RegExp): Promise<unknown> =>
+            until(() => each.lines.some((line) => like.test(line)), {
               timeoutMs: SLOW_MS,
-              what: () => `another master:\n${[b2, b3, wrong, keyless].map(({ lines }) => lines.join('\n')).join('\n\n')}`,
+              what: () => `${like} in\n${each.lines.join('\n')}`,
             });
-            for (const each of [b2, b3]) await counts([each], 'tables_applied', each.counter('tables_applied') + 5);
-            assert.equal([wrong.counter('masterships'), keyless.counter('masterships')], [0, 0]);
-          }),
-        );
-      }),
-    4000,
+          await said(
+            wrong,
+            /error this balancer does not have the fleet's key.*fleet key is [0-9a-f]{8}, and the tables of b1 are signed with [0-9a-f]{8}/,
+          );
+          await said(keyless, /error this balancer does not have the fleet's key.*has no --fleet-key, and b1 signs its tables/);
+          const { problems } = await until(
+            async () => {
+              const view = await readFleet(client, KEYS);
+              return view.balancers.length === 5 && view.problems.some((each) => each.includes('no master is heard by wrong')) && view;
+            },
+            { timeoutMs: SLOW_MS, what: 'the status' },
+          );
+          assert.match(problems.join('\n'), /no fleet key: keyless; the others sign/);
+          assert.match(problems.join('\n'), /wrong signs with the fleet key [0-9a-f]{8}, which b1, b2, b3 do not have/);
+          await isUnharmed(stage);
+          // The master goes. Neither of the two takes its place.
+          const [b1, b2, b3] = balancers as [TestBalancer, TestBalancer, TestBalancer];
+          await b1.balancer.stop();
+          await until(() => b2.balancer.role === 'master' || b3.balancer.role === 'master', {
+            timeoutMs: SLOW_MS,
+            what: () => `another master:\n${[b2, b3, wrong, keyless].map(({ lines }) => lines.join('\n')).join('\n\n')}`,
+          });
+          for (const each of [b2, b3]) await counts([each], 'tables_applied', each.counter('tables_applied') + 5);
+          assert.equal([wrong.counter('masterships'), keyless.counter('masterships')], [0, 0]);
+        }),
+      );
+    }),
   ));
 
 test('a master whose key was forgotten in a rotation steps down for those that have the new one, and says why', () =>

@@ -63,8 +63,15 @@ function withFleet<T>(fn: (stage: Stage) => Promise<T>): Promise<T> {
   );
 }
 
+/** What is left of two capacities, and the figures themselves. */
+interface Left {
+  readonly held: number;
+  readonly control: number;
+  readonly figures: string;
+}
+
 /** What is left of each host's capacity at its lowest, as a fraction: of the one whose requests are held up, and of a control. */
-function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<{ readonly held: number; readonly control: number }> {
+function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<Left> {
   return withFleet((control) =>
     withFleet(async (held) => {
       const stages = [held, control] as const;
@@ -83,14 +90,14 @@ function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<{
         { timeoutMs: 2 * SLOW_MS, what: 'further requests' },
       );
       const [ofHeld = 0, ofControl = 0] = least.map((each, i) => each / (before[i] as number));
-      return { held: ofHeld, control: ofControl };
+      return { held: ofHeld, control: ofControl, figures: `before ${before.join(' and ')}, at least ${least.join(' and ')}` };
     }),
   );
 }
 
 /** A busy machine slows the requests of both hosts, in one process, and so takes the same part of both capacities. */
-function assertKept({ held, control }: { readonly held: number; readonly control: number }): void {
-  assert.ok(held > control / 4, `${held} of its capacity is left, and ${control} of the other host's`);
+function assertKept({ held, control, figures }: Left): void {
+  assert.ok(held > control / 4, `${held} of its capacity is left, and ${control} of the other host's: ${figures}`);
 }
 
 test('clients that do not read their downloads leave the capacity of the host where it was', async () =>
