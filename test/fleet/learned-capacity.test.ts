@@ -95,45 +95,46 @@ function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<L
   );
 }
 
-/** A busy machine slows the requests of both hosts, in one process, and so takes the same part of both capacities. */
-function assertKept({ held, control, figures }: Left): void {
-  assert.ok(held > control / 4, `${held} of its capacity is left, and ${control} of the other host's: ${figures}`);
+/**
+ * A busy machine slows the requests of both hosts, in one process, and so takes the same part of both capacities. A stall
+ * meets them at different moments, and what was measured meanwhile says nothing: it is measured three times at most.
+ */
+async function assertKept(hold: (each: TestBalancer) => Promise<() => void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const { held, control, figures } = await leastLeft(hold);
+    if (held > control / 4) return;
+    assert.ok(attempt < 3, `${held} of its capacity is left, and ${control} of the other host's: ${figures}`);
+  }
 }
 
-test('clients that do not read their downloads leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const unread = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/download' })));
-      return () => {
-        // To read 60 MiB at once would keep this process busy, host and balancer with it.
-        for (const each of unread) each.destroy();
-      };
-    }),
-  ));
+test('clients that do not read their downloads leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const unread = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/download' })));
+    return () => {
+      // To read 60 MiB at once would keep this process busy, host and balancer with it.
+      for (const each of unread) each.destroy();
+    };
+  }));
 
-test('clients that are slow to send their bodies leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const uploads = Array.from({ length: CLIENTS }, () =>
-        request({ host: '127.0.0.1', port, agent: false, method: 'POST', path: '/up', headers: { 'Content-Length': '8' } }),
-      );
-      for (const each of uploads) {
-        each.on('response', (response) => response.resume()).on('error', () => undefined);
-        each.write('half');
-      }
-      return () => {
-        for (const each of uploads) each.end('rest');
-      };
-    }),
-  ));
+test('clients that are slow to send their bodies leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const uploads = Array.from({ length: CLIENTS }, () =>
+      request({ host: '127.0.0.1', port, agent: false, method: 'POST', path: '/up', headers: { 'Content-Length': '8' } }),
+    );
+    for (const each of uploads) {
+      each.on('response', (response) => response.resume()).on('error', () => undefined);
+      each.write('half');
+    }
+    return () => {
+      for (const each of uploads) each.end('rest');
+    };
+  }));
 
-test('event streams leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const streams = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/events' })));
-      for (const stream of streams) stream.resume();
-      return () => undefined;
-    }),
-  ));
+test('event streams leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const streams = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/events' })));
+    for (const stream of streams) stream.resume();
+    return () => undefined;
+  }));
 
 test.run();

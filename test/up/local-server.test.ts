@@ -309,7 +309,7 @@ test('a port taken meanwhile is an error, and a foreign Redis on it is not mista
 });
 
 for (const [kind, names] of KINDS) {
-  test(`${kind} ends within 2 s when its parent is killed`, () =>
+  test(`${kind} ends soon when its parent is killed`, () =>
     withPath(names, async () => {
       const port = await freePort();
       const script = `
@@ -328,7 +328,8 @@ for (const [kind, names] of KINDS) {
           await parent.exit;
         });
       });
-      await areEnded(family, 2000);
+      // Two seconds, and what a machine may stall.
+      await areEnded(family, 10_000);
     }));
 }
 
