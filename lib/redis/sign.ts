@@ -1,10 +1,11 @@
 // Signs messages and checks signatures, with the keys of a ring. Without a key nothing is signed, and a signature is cut
 // off unread. Invariant: with a key that does not accept unsigned messages, nothing counts whose MAC is not good.
 
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { isInScope, type KeyRing, macOf, type SenderRole } from './fleet-key.js';
+import { isSameMac } from './mac.js';
 import { ReplayGuard } from './replay-guard.js';
-import { formatSignature, MAC_LENGTH, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
+import { formatSignature, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
 
 /** Why a message does not count. `key`: signed with a key that is not known here. `role`: its sender may not say this. */
 export type SignatureFault = 'unsigned' | 'altered' | 'key' | 'role' | 'replayed' | 'clock';
@@ -108,7 +109,7 @@ export class MessageChecker {
     const key = this.#ring.checkingKey(keyId, role, scope);
     // An operator can check what operators say, and nothing else.
     if (key === undefined) return refuse('role');
-    if (!isSame(macOf(key, place, split.covered), split.mac)) return refuse('altered');
+    if (!isSameMac(macOf(key, place, split.covered), split.mac)) return refuse('altered');
     if (role === 'agent') this.#ring.keep(keyId, scope, key);
     if (!expected.roles.includes(role) || (role === 'agent' && !isInScope(sender, scope))) return refuse('role');
     const nowMicros = this.#nowMicros();
@@ -125,14 +126,3 @@ export class MessageChecker {
     return guard;
   }
 }
-
-/** Compares in constant time. The texts are compared, not what they stand for: base64url has several texts for some bytes. */
-function isSame(one: string, other: string): boolean {
-  if (one.length !== MAC_LENGTH || other.length !== MAC_LENGTH) return false;
-  ONE.write(one, 'latin1');
-  OTHER.write(other, 'latin1');
-  return timingSafeEqual(ONE, OTHER);
-}
-
-/** Written anew by each comparison, and read at once. */
-const [ONE, OTHER] = [Buffer.alloc(MAC_LENGTH), Buffer.alloc(MAC_LENGTH)];
