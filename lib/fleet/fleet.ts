@@ -13,7 +13,7 @@ import { createLeaseStore } from '../redis/lease-store.js';
 import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { encodeReport } from '../redis/report-message.js';
-import { putBackSettings } from '../redis/settings.js';
+import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
 import { isPlausibleTerm } from '../redis/term.js';
 import { counterOf } from '../table/counters.js';
@@ -152,7 +152,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     post,
     known: data.settings,
     gate,
-    putBack: (fields) => void putBackSettings(client, keys, fields).catch(() => undefined),
+    change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
   const lease = startLeaseDriver({
@@ -268,7 +268,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       if (isNamed && !hasJoined) void membership.announce({ kind: 'balancer-joined', name: config.name });
       hasJoined = isNamed;
       sawTerm(fleet.term.term, fleet.term.mastership);
-      settings.take(fleet.settings);
+      settings.take(fleet.settings, lease.state.phase === 'master');
       if (standing.role === 'master' && heartbeatsUntilPrune-- <= 0) {
         heartbeatsUntilPrune = 1;
         await membership.prune(fleet.order);

@@ -2,7 +2,7 @@
 // off unread. Invariant: with a key that does not accept unsigned messages, nothing counts whose MAC is not good.
 
 import { randomBytes } from 'node:crypto';
-import { isInScope, type KeyRing, macOf, type SenderRole } from './fleet-key.js';
+import { isInScope, type KeyRing, macOf, type SenderRole, type SigningKey } from './fleet-key.js';
 import { isSameMac } from './mac.js';
 import { ReplayGuard } from './replay-guard.js';
 import { formatSignature, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
@@ -66,19 +66,16 @@ export class MessageSigner {
     if (signing === undefined) return text;
     // Grows also when the clock is set back.
     this.#lastSeq = Math.max(this.#lastSeq + 1, this.#nowMicros());
-    const covered =
-      text +
-      formatSignature({
-        keyId: signing.id,
-        role,
-        sender: this.#sender,
-        run: this.#run,
-        scope: signing.scope,
-        term,
-        seq: this.#lastSeq,
-        isOpen: this.#ring.acceptsUnsigned,
-      });
-    return `${covered} mac=${macOf(signing.key, place, covered)}`;
+    return signedWith(signing, place, text, {
+      keyId: signing.id,
+      role,
+      sender: this.#sender,
+      run: this.#run,
+      scope: signing.scope,
+      term,
+      seq: this.#lastSeq,
+      isOpen: this.#ring.acceptsUnsigned,
+    });
   }
 }
 
@@ -125,4 +122,21 @@ export class MessageChecker {
     if (guard === undefined) this.#guards.set(place, (guard = new ReplayGuard()));
     return guard;
   }
+}
+
+/**
+ * A stored message under the key that signs now: the same text, sender, run and number. Null when it is signed with that
+ * key already, or does not count with the keys of this ring; what is unsigned never gets a signature here.
+ */
+export function signAgain(ring: KeyRing, place: string, whole: string, expected: Expected): string | null {
+  const checked = new MessageChecker(ring).check(place, whole, expected);
+  if (!checked.ok || checked.by === null) return null;
+  const signing = ring.signingKey(checked.by.role);
+  if (signing === undefined || signing.id === checked.by.keyId) return null;
+  return signedWith(signing, place, checked.text, { ...checked.by, keyId: signing.id });
+}
+
+function signedWith({ key }: SigningKey, place: string, text: string, signature: Signature): string {
+  const covered = text + formatSignature(signature);
+  return `${covered} mac=${macOf(key, place, covered)}`;
 }
