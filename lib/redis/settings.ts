@@ -6,7 +6,7 @@ import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from 
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
-import { defineScript, runScript } from './script.js';
+import { defineVitalScript, runScript } from './script.js';
 import type { Expected, MessageSigner } from './sign.js';
 import { splitSignature, withoutSignature } from './signature.js';
 
@@ -149,7 +149,7 @@ export interface SettingChange {
 
 // KEYS: settings. ARGV: the length in bytes above which a value counts as none, then for each change: field, 1 if something was
 // read there, what was read, and what is to be written. A key of another type is garbage.
-const CHANGE_SETTINGS = defineScript(`
+const CHANGE_SETTINGS = defineVitalScript(`
 local type = redis.call('TYPE', KEYS[1]).ok
 if type ~= 'hash' and type ~= 'none' then redis.call('DEL', KEYS[1]) end
 local written = 0
