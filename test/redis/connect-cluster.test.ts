@@ -9,7 +9,7 @@ import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { type RunningProcess, type TestRedis, until, withServer } from '../support/brackets.js';
 import { ended, logOf, meercatHere, withMeercat } from '../support/meercat.js';
-import { sendUntil } from '../support/fleet.js';
+import { sendUntil, SLOW_MS } from '../support/fleet.js';
 import { withClients } from '../support/redis-client.js';
 import { withCluster } from '../support/redis-group.js';
 
@@ -26,7 +26,7 @@ async function statusOf(url: string): Promise<FleetView> {
 /** Polls the state in Redis until it is as expected; in this process, since it polls often. */
 function untilStatus(url: string, what: string, isGood: (view: FleetView) => boolean): Promise<unknown> {
   return withClients([url], (client) =>
-    until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }),
+    until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: SLOW_MS, everyMs: 50, what }),
   );
 }
 
@@ -63,7 +63,7 @@ const isAnswered = async (origin: string): Promise<boolean> => {
 };
 
 async function startsWell(url: string, origin: string): Promise<void> {
-  await until(() => isAnswered(origin), { timeoutMs: 10_000, what: 'a request to be answered by the host of the agent' });
+  await until(() => isAnswered(origin), { timeoutMs: SLOW_MS, what: 'a request to be answered by the host of the agent' });
   let last = '';
   await until(
     async () => {
@@ -71,7 +71,7 @@ async function startsWell(url: string, origin: string): Promise<void> {
       last = JSON.stringify([namespace, master, balancers.length, hosts.map(({ name, state }) => `${name} ${state}`)]);
       return last === JSON.stringify([NAMESPACE, 'b1', 1, ['h1 up']]) && (term ?? 0) >= 1;
     },
-    { timeoutMs: 15_000, what: () => `the whole fleet in the status: ${last}` },
+    { timeoutMs: SLOW_MS, what: () => `the whole fleet in the status: ${last}` },
   );
 }
 

@@ -47,10 +47,11 @@ export function withDefaults(flags: readonly string[], defaults: Readonly<Record
   ];
 }
 
-/** What a command says when Redis does not answer in the time that a person waits. */
-const LATE = /^meercat: Redis .*: (?:it did not answer in time|no answer|not connected|the connection was closed)/m;
+/** What a command says when Redis, or the balancer that it asks, does not answer in the time that a person waits. */
+const LATE =
+  /^meercat: (?:Redis .*: (?:it did not answer in time|no answer|timeout|not connected|the connection was closed)|\S+ did not answer within)/m;
 
-/** A person enters a command again if Redis was late, and so does a test, on a machine that stalls: twice at most. */
+/** A person enters a command again if the answer was late, and so does a test, on a machine that stalls: twice at most. */
 async function againIfLate(run: () => Promise<Outcome>): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await run();
@@ -58,7 +59,7 @@ async function againIfLate(run: () => Promise<Outcome>): Promise<Outcome> {
   }
 }
 
-/** Runs `meercat` to its end, again if Redis was late; rejects when it has not ended after 20 s. */
+/** Runs `meercat` to its end, again if the answer was late; rejects when it has not ended after 20 s. */
 export function meercat(args: readonly string[], env: Environment = {}): Promise<Outcome> {
   return againIfLate(() => once(args, env));
 }
@@ -107,8 +108,8 @@ function exchangeEnvironment(env: Environment): () => void {
 }
 
 /**
- * Runs a command that ends by itself in the test's own process, without the start of another one, and again if Redis was
- * late. One at a time: what it prints is caught at this process's own stdout and stderr.
+ * Runs a command that ends by itself in the test's own process, without the start of another one, and again if the answer
+ * was late. One at a time: what it prints is caught at this process's own stdout and stderr.
  */
 export function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
   return againIfLate(() => onceHere(args, env));
