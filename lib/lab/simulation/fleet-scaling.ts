@@ -88,7 +88,7 @@ export interface Scaled {
 export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
   const cost = scenario.balancerCost as BalancerCost;
   const cores = cpu === 'whole' ? cost.cores : cost.cores / balancers;
-  // The traffic thread uses one core at most, and its turns cost next to nothing when each takes many requests.
+  // The traffic thread uses one core at most, and its caches do not cool while it always runs.
   const idealPerSecond = (balancers * Math.min(1, cores) * 1e6) / cost.requestMicros;
   const standsFor = given ?? Math.max(1, idealPerSecond / MAX_PER_SECOND);
   const groups = withCount(scenario.hosts, hosts);
@@ -107,7 +107,8 @@ export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clie
         ...cost,
         cores,
         requestMicros: cost.requestMicros * standsFor,
-        turnMicros: cost.turnMicros * standsFor,
+        coldMicros: cost.coldMicros * standsFor,
+        coolMs: cost.coolMs * standsFor,
         connectMicros: cost.connectMicros * standsFor,
         standsFor,
       },
