@@ -59,6 +59,6 @@ function drawTurn(
       workMs: Float64Array.from(kind, (each, index) => slow * workOf(each, { index, seed, sigma })),
       to,
     },
-    neighbourMoves: drawNeighbours(seed, hosts, lengthMs, slow).map((move) => ({ ...move, atMs: fromMs + move.atMs })),
+    neighbourMoves: drawNeighbours(seed, hosts, lengthMs, slow).map(({ atMs: at, host, taken }) => ({ atMs: fromMs + at, host, taken })),
   };
 }
