@@ -1,11 +1,11 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
 import type { Command } from 'commander';
-import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './commands.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
+import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
 /** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `why`, `restart` and `fleet-key`. */
@@ -19,12 +19,7 @@ export function addFleetCommands(program: Command): void {
 }
 
 function addStatus(program: Command): void {
-  program
-    .command('status')
-    .description('print the fleet as it stands in Redis')
-    .addOption(redisFlag(RUNNING_FLEET_FIRST))
-    .addOption(namespaceFlag())
-    .addOption(fleetKeyFlag())
+  addFleetCommand(program, 'status', 'print the fleet as it stands in Redis')
     .option('-w, --watch', 'print it again and again', false)
     .option('--json', 'print it as JSON, with everything that was counted', false)
     .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
@@ -43,66 +38,60 @@ ${helpEnd('0 printed; 1 no fleet has this namespace, or Redis cannot be used', .
     .action(runStatus);
 }
 
-function addOperators(program: Command): void {
-  const OPERATOR_COMMANDS = [
-    ['drain', 'give a host no new requests; it finishes what it has'],
-    ['undrain', 'let a host in again that was drained or ejected; it warms up'],
-    ['eject', 'give a host no new requests, and end what it has in flight'],
-  ] as const;
-  for (const [action, description] of OPERATOR_COMMANDS) {
-    program
-      .command(action)
-      .description(`${description}, in the whole fleet`)
-      .argument('<host>', "the host's name, as meercat status shows it")
-      .addOption(redisFlag(RUNNING_FLEET_FIRST))
-      .addOption(namespaceFlag())
-      .addOption(fleetKeyFlag())
-      .option('--json', 'print what was done as JSON', false)
-      .addHelpText(
-        'after',
-        `
-Examples:
-  meercat ${action} h1
-  meercat ${action === 'undrain' ? 'status             drained hosts say so in STATE' : 'undrain h1         takes it back; until then it holds, whatever restarts'}
-
-${JSON_ERRORS}
-${helpEnd('0 done; 1 no such host or fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
-      )
-      .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
-  }
-}
-
-function addAlgorithm(program: Command): void {
-  program
-    .command('algorithm')
-    .description('set how hosts are picked, in the whole fleet')
-    .argument('<name>', `${ALGORITHMS.join(', ')}; or own, for what each balancer was started with`)
+/** A command that finds its fleet by --redis and --namespace, and signs with --fleet-key. */
+function addFleetCommand(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
     .addOption(redisFlag(RUNNING_FLEET_FIRST))
     .addOption(namespaceFlag())
-    .addOption(fleetKeyFlag())
+    .addOption(fleetKeyFlag());
+}
+
+/** A command that sets something in the whole fleet; `examples` are lines of help, and `missing` is what may not exist. */
+function addSetting(program: Command, name: string, description: string, examples: readonly string[], missing: string): Command {
+  return addFleetCommand(program, name, `${description}, in the whole fleet`)
     .option('--json', 'print what was done as JSON', false)
     .addHelpText(
       'after',
       `
 Examples:
-  meercat algorithm least-request
-  meercat algorithm own              takes it back
+${examples.map((line) => `  meercat ${line}`).join('\n')}
 
 ${JSON_ERRORS}
-${helpEnd('0 done; 1 no such fleet, or Redis cannot be used', ...REDIS_VARIABLES)}`,
-    )
+${helpEnd(`0 done; 1 no such ${missing}, or Redis cannot be used`, ...REDIS_VARIABLES)}`,
+    );
+}
+
+const OPERATOR_COMMANDS = [
+  ['drain', 'give a host no new requests; it finishes what it has'],
+  ['undrain', 'let a host in again that was drained or ejected; it warms up'],
+  ['eject', 'give a host no new requests, and end what it has in flight'],
+] as const;
+
+function addOperators(program: Command): void {
+  for (const [action, description] of OPERATOR_COMMANDS) {
+    const after =
+      action === 'undrain'
+        ? 'status             drained hosts say so in STATE'
+        : 'undrain h1         takes it back; until then it holds, whatever restarts';
+    addSetting(program, action, description, [`${action} h1`, after], 'host or fleet')
+      .argument('<host>', "the host's name, as meercat status shows it")
+      .action((host: string, flags: Parameters<typeof runOperator>[2]) => runOperator(action, host, flags));
+  }
+}
+
+function addAlgorithm(program: Command): void {
+  const examples = ['algorithm least-request', 'algorithm own              takes it back'];
+  addSetting(program, 'algorithm', 'set how hosts are picked', examples, 'fleet')
+    .argument('<name>', `${ALGORITHMS.join(', ')}; or own, for what each balancer was started with`)
     .action(runAlgorithm);
 }
 
 function addWhy(program: Command): void {
-  program
-    .command('why')
-    .description('tell why a request went to its host, or to which host one would go')
+  addFleetCommand(program, 'why', 'tell why a request went to its host, or to which host one would go')
     .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
     .argument('[path]', 'with a method: the path of a request that is not sent')
-    .addOption(redisFlag(RUNNING_FLEET_FIRST))
-    .addOption(namespaceFlag())
-    .addOption(fleetKeyFlag())
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .option('--json', 'print it as JSON', false)
     .addHelpText(
@@ -138,12 +127,7 @@ ${helpEnd('0 told; 1 no such request (any more), it would be refused, nobody ans
 }
 
 function addRestart(program: Command): void {
-  program
-    .command('restart')
-    .description('restart the balancers of a running `meercat up`, one after the other')
-    .addOption(redisFlag(RUNNING_FLEET_FIRST))
-    .addOption(namespaceFlag())
-    .addOption(fleetKeyFlag())
+  addFleetCommand(program, 'restart', 'restart the balancers of a running `meercat up`, one after the other')
     .option('--json', 'print one line of JSON at the end', false)
     .addHelpText(
       'after',

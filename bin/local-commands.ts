@@ -5,8 +5,9 @@ import type { Command } from 'commander';
 import { MINUTE } from '../lib/clock.js';
 import { DEFAULTS, parseCores, parseDuration, parseInteger, parseOrigin, parsePort } from '../lib/config/config.js';
 import { completeAddress } from '../lib/redis/address.js';
-import { AGENT_CHECK_BIND, DEMO_HOSTS, runAgent, runUp } from './commands.js';
 import { Flag, type UnknownVariable } from './flag.js';
+import { AGENT_CHECK_BIND, runAgent } from './run-agent.js';
+import { DEMO_HOSTS, runUp } from './run-up.js';
 import {
   algorithmFlag,
   fleetKeyFlag,

@@ -3,6 +3,7 @@
 // part that must talk to a thread before that thread starts gets an outbox.
 
 import { randomInt, randomUUID } from 'node:crypto';
+import { prepareRequests } from './balancer-requests.js';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
@@ -17,32 +18,20 @@ import { readHostTls } from './health/host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
 import { Outbox } from './outbox.js';
-import { createPolicy } from './routing/policy.js';
-import { probeHost } from './health/probe-host.js';
 import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
-import { RequestClasses } from './routing/request-classes.js';
-import { RetryBudget } from './routing/retry-budget.js';
 import { createShutdown } from './shutdown.js';
 import { StartGate } from './start-gate.js';
 import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
-import { TableReader } from './table/reader.js';
 import { readStamp } from './table/stamp.js';
 import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
-import { FailureLog } from './traffic/log/failure-log.js';
-import { ReasonLog } from './traffic/log/reason-log.js';
 import { Deadlines } from './deadlines.js';
-import type { ExchangeContext } from './traffic/request/exchange.js';
-import { createPickLog, Explainer } from './traffic/request/explainer.js';
 import { healthRulesOf } from './config/traffic-config.js';
-import { HostPool } from './traffic/host/host-pool.js';
-import { LoadHeaders } from './traffic/host/load-headers.js';
 import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
-import { buildTrust } from './traffic/client/trusted.js';
 import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
@@ -107,56 +96,22 @@ export async function startBalancer(
   shutdown.add(() => memory.stop());
   const deadlines = new Deadlines(clock);
   shutdown.add(() => deadlines.stop());
-  const pool = new HostPool({
+  const { pool, classes, context, explainer, policyOf } = prepareRequests({
+    config,
     columns,
     clock,
     count,
+    random,
     deadlines,
-    rules: config,
-    tls: hostTls,
-    probe: probeHost,
-    lookup,
-    events: {
-      onVerdict: () => toFleet.post({ type: 'verdict' }),
-      onReleased: (slot) => toFleet.post({ type: 'slot-released', slot }),
-      onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
-      onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
-      onLookupFailed: (host, reason) =>
-        log('warn', "the name of a host can't be looked up: the addresses known so far are used", { host, reason }),
-    },
-  });
-  shutdown.add(() => pool.close());
-  const classes = new RequestClasses(randomInt(2 ** 31));
-  const loads = new LoadHeaders({
-    clock,
-    count,
-    isKept: config.isLoadHeaderKept,
-    onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
-  });
-  shutdown.add(() => loads.stop());
-  // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
-  const picks = accessLog === undefined ? undefined : createPickLog(columns);
-  const context: ExchangeContext = {
-    classes,
-    costs: columns,
-    view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
-    pool,
-    clock,
-    count,
-    timeouts: config,
-    // Identifies this process and reveals nothing else.
-    pseudonym: `meercat-${instance.slice(0, 8)}`,
-    loads,
-    tunnels: new Set(),
-    budget: new RetryBudget(config.retryBudgetPercent),
     memory,
     accessLog,
-    isTrusted: buildTrust(config.trust),
-    reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
-    ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
-    policy: createPolicy(config.algorithm, random, picks),
-  };
-  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
+    tls: hostTls,
+    lookup,
+    instance,
+    toFleet,
+    log,
+    shutdown,
+  });
 
   const gate = new StartGate();
   shutdown.add(() => gate.close());
@@ -245,7 +200,7 @@ export async function startBalancer(
       toFleet,
       log,
       algorithm: config.algorithm,
-      policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+      policyOf,
     }),
     onFleetDeath() {
       state.role = 'slave';

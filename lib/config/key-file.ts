@@ -7,6 +7,7 @@ import { fileReason } from '../file-reason.js';
 import type { Log } from '../log.js';
 import { readRegularFile } from '../read-file.js';
 import { type KeyKind, KeyRing } from '../redis/fleet-key.js';
+import { modeOpenToOthers } from './readable-by-others.js';
 
 /** Two keys and some comments. */
 const MAX_KEY_FILE_BYTES = 16 << 10;
@@ -57,6 +58,7 @@ export function openKeyFile(options: KeyFileOptions, log: Log): KeyFile {
   const { flag, file, kinds } = options;
   let text = readKeyFile(options);
   let onChange: (text: string) => void = () => undefined;
+  let isModeSaid = false;
   const nothing = (): void => undefined;
   if (file === '') return { text, watch: nothing, reload: nothing, close: nothing };
   describe('info', 'the fleet key was read');
@@ -66,6 +68,15 @@ export function openKeyFile(options: KeyFileOptions, log: Log): KeyFile {
     log(level, message, { file, keys: ring.ids.join(',') });
     if (ring.acceptsUnsigned)
       log('warn', 'unsigned messages are still accepted: take accept-unsigned out of the file when all sign', { file });
+    warnOfMode();
+  }
+
+  /** Once: it does not keep anybody from using the file. */
+  function warnOfMode(): void {
+    const mode = isModeSaid ? '' : modeOpenToOthers(file);
+    if (mode === '') return;
+    isModeSaid = true;
+    log('warn', 'every user of this machine can read the file with the key: chmod o-r', { file, mode });
   }
 
   let failure = '';

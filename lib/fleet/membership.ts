@@ -23,9 +23,9 @@ import { readCounters } from '../table/counters.js';
 import { HEADER, type TableColumns } from '../table/layout.js';
 import type { ThreadConfig } from '../thread-messages.js';
 import { OwnName } from './own-name.js';
-import { isDead, pidSpace } from './pid-space.js';
+import { isDead, pidSpace } from '../pid-space.js';
 
-/** A balancer whose heartbeat was accepted this recently can't have been pruned: if its entry is gone, Redis lost it. */
+/** A balancer that was listed this recently can't have been pruned: if its entry is gone, Redis lost it. */
 const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
 
 /** Shortest interval over which rates are computed. */
@@ -54,8 +54,8 @@ export class Membership {
   readonly #signer: MessageSigner | undefined;
   readonly name = new OwnName();
   readonly #pidSpace = pidSpace();
-  /** When the last accepted heartbeat was sent. */
-  #takenAtMs = Number.NEGATIVE_INFINITY;
+  /** When the last heartbeat was sent after which this balancer was listed. */
+  #listedAtMs = Number.NEGATIVE_INFINITY;
   /** Redis came back empty and must be restored. */
   #mustRestore = false;
   #lastRates: {
@@ -92,8 +92,8 @@ export class Membership {
     this.name.take(fleet.name, this.#clock(), atMs);
     const isOurs = fleet.name.kind === 'ours';
     // The term alone is no proof of emptiness: a master may have restored it already.
-    const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#takenAtMs < SURELY_LISTED_MS);
-    if (isOurs) this.#takenAtMs = atMs;
+    const isEmptied = fleet.term.term < standing.term || (isOurs && !fleet.wasListed && atMs - this.#listedAtMs < SURELY_LISTED_MS);
+    if (fleet.isListed) this.#listedAtMs = atMs;
     this.#mustRestore ||= isEmptied;
     if (!this.#mustRestore) return fleet;
     await restoreFleet(this.#client, this.#keys, standing.term, standing.remembered);

@@ -6,7 +6,6 @@ import type { Clock } from '../clock.js';
 import { SECOND } from '../clock.js';
 import { type HostChecks, startHostChecks } from '../health/host-checks.js';
 import type { Log } from '../log.js';
-import type { HostTable } from '../model.js';
 import type { RedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
@@ -17,15 +16,17 @@ import type { MessageGate } from '../redis/message-gate.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
-import { openLoad, openReport } from '../redis/signed-messages.js';
-import type { Count, CounterName } from '../table/counters.js';
+import type { Count } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
+import { buildFlushTables } from './flush-tables.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
+import { Intake } from './intake.js';
 import { inherit, type Known } from './inheritance.js';
 import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
 import { OtherBalancers } from './other-balancers.js';
 import { Strangers } from './strangers.js';
+import { WriteTrouble } from './write-trouble.js';
 
 /** Interval at which request costs are written, for people to read. */
 const COSTS_EVERY_MS = 2 * SECOND;
@@ -35,9 +36,6 @@ const RETRY_FLUSH_MS = 100;
 
 /** Maximum hashes per flush, since Redis serves nothing else meanwhile. The rest follow in the next flushes. */
 const MAX_HASHES = 200;
-
-/** Maximum messages held until a mastership has begun, which takes a second at most. */
-const MAX_EARLY = 10_000;
 
 /** The dependencies of a mastership. */
 export interface MastershipOptions extends Known {
@@ -82,6 +80,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   const stored = new StoredHosts();
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
+  const trouble = new WriteTrouble(log, options.leaseTtlMs);
+  const intake = new Intake({ keys, gate, registry, others, clock, count, onTaken: (isLoadAlone) => gathering.soon(isLoadAlone) });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   let isStopped = false;
@@ -90,17 +90,12 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isFullDue = true;
   let isStoreDue = true;
   let isStarted = false;
-  /** Messages that arrived before the inherited state was loaded; they must not hide it. */
-  const early: [channel: string, text: string][] = [];
   let checks: HostChecks | undefined;
   // A thread restarted in the same term must not reuse a sequence number.
   let seq = options.stamp.mastership === mastership ? options.stamp.seq + 1000 : 0;
-  /** Since when no flush has succeeded; NaN when the last one did. */
-  let unwrittenSinceMs = Number.NaN;
   let snapshotAtMs = Number.NEGATIVE_INFINITY;
   /** Redis is full: the whole table is published instead of stored. */
   let isSnapshotRefused = false;
-  let isFailing = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
 
   const subscription = openSubscription(
@@ -108,8 +103,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     [keys.reports, keys.load],
     (channel, text) => {
       gathering.heard();
-      if (isStarted) take(channel, text);
-      else if (early.length < MAX_EARLY) early.push([channel, text]);
+      intake.onMessage(channel, text);
     },
     {
       // Also after each reconnect, since Redis may have come back empty.
@@ -130,29 +124,6 @@ export function startMastership(options: MastershipOptions): Mastership {
     flush: () => void flush(),
   });
 
-  function take(channel: string, text: string): void {
-    if (channel === keys.reports) onReport(text);
-    else onLoad(text);
-  }
-
-  function onReport(text: string): void {
-    const opened = openReport(gate, keys.reports, text);
-    // The gate has counted it.
-    if (!opened.ok && opened.isCounted) return;
-    const outcome = opened.ok ? registry.onReport(opened.value, clock()) : opened.reason;
-    count(outcome === 'taken' ? 'reports_taken' : (`reports_dropped_${outcome}` as CounterName));
-    gathering.soon();
-  }
-
-  function onLoad(text: string): void {
-    const opened = openLoad(gate, keys.load, text);
-    others.onLoad(opened, clock());
-    if (!opened.ok && opened.isCounted) return;
-    if (opened.ok) count(registry.onLoad(opened.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
-    else count(opened.reason === 'oversized' || opened.reason === 'version' ? `loads_dropped_${opened.reason}` : 'loads_dropped_malformed');
-    gathering.soon(true);
-  }
-
   async function flush(): Promise<void> {
     if (isStopped || isWriting) return;
     isWriting = true;
@@ -168,30 +139,15 @@ export function startMastership(options: MastershipOptions): Mastership {
     const allRows = isUrgent || (isStoring && nowMs - snapshotAtMs >= SNAPSHOT_EVERY_MS) ? registry.rows(nowMs) : null;
     const previousSeq = seq;
     seq++;
-    const stamp = { term, mastership, seq };
-    const message: HostTable = {
-      stamp,
+    const { message, snapshot } = buildFlushTables({
+      stamp: { term, mastership, seq },
+      previousSeq,
       isFull,
-      previousSeq: isFull ? seq : previousSeq,
-      hosts: isFull ? (allRows ?? []) : changes.rows,
-      figures: isFull ? [] : changes.figures,
-      loads: isFull ? [] : changes.loads,
-      acks: changes.acks,
-      everyMs: everyMs(),
-      costs: isFull ? registry.costs : changes.costs,
-      gone: changes.gone,
-    };
-    const snapshot: HostTable | null = allRows && {
-      stamp,
-      isFull: true,
-      previousSeq: seq,
-      hosts: allRows,
-      figures: [],
-      loads: [],
-      acks: changes.acks,
+      changes,
+      allRows,
       costs: registry.costs,
-      gone: [],
-    };
+      everyMs: everyMs(),
+    });
     const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
@@ -215,34 +171,23 @@ export function startMastership(options: MastershipOptions): Mastership {
         return;
       case 'failed':
         count('writes_failed');
-        warnOnce('the host table could not be published; tried again', outcome.reason);
         // It may or may not have been published; the next one is full, which closes any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
-        if (Number.isNaN(unwrittenSinceMs)) unwrittenSinceMs = nowMs;
-        // This thread's connection can be lost for good, say after a password change, while the fleet thread's lives
-        // on.
-        if (clock() - unwrittenSinceMs >= options.leaseTtlMs) {
-          unwrittenSinceMs = Number.NaN;
-          options.onUnwritten(term, outcome.reason);
-        }
+        if (trouble.failed(nowMs, clock(), outcome.reason)) options.onUnwritten(term, outcome.reason);
         gathering.again(RETRY_FLUSH_MS);
         return;
       case 'partial':
         count('writes_failed');
-        warnOnce('the host table was published, but Redis refused to store it', outcome.reason);
+        trouble.notStored(outcome.reason);
         isSnapshotRefused ||= snapshot !== null;
         break;
       case 'written':
-        // A flush with nothing to store does not show whether Redis would store it.
-        if (snapshot === null && names.length === 0) break;
-        if (isFailing) log('info', 'the host table is published and stored again');
-        isFailing = false;
+        trouble.succeeded(snapshot !== null || names.length > 0);
         isSnapshotRefused &&= snapshot === null;
         break;
     }
     isFullDue = false;
-    unwrittenSinceMs = Number.NaN;
     if (snapshot !== null) snapshotAtMs = nowMs;
     for (const name of changes.gone) stored.left(name);
     if (isFull) strangers.onFullTable();
@@ -251,12 +196,6 @@ export function startMastership(options: MastershipOptions): Mastership {
       log(each.kind === 'host-conflict' ? 'warn' : 'info', each.kind, { host: each.name, detail: each.detail });
     }
     gathering.end(nowMs);
-  }
-
-  /** Logs a failure once, until it has recovered. */
-  function warnOnce(message: string, reason: string): void {
-    if (!isFailing) log('warn', message, { reason });
-    isFailing = true;
   }
 
   function tick(): void {
@@ -296,7 +235,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     registry.nameOwn(options.name, options.statics, clock());
     if (isStopped) return;
     isStarted = true;
-    for (const message of early.splice(0)) take(...message);
+    intake.begin();
     checks = checkHosts();
     void flush();
   }

@@ -2,10 +2,10 @@
 // a host is repeatedly killed, or frozen (it accepts and never answers). The time of the last request to the host is read
 // from the balancers' access logs.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createRunFolder } from '../run-folder.js';
 import type { BenchContext } from './context.js';
 import { get, pause, until } from './health.js';
 import { checkAnswers, LabBalancer, type LabHost, startLabHost, startLabRedis } from './lab-fleet.js';
@@ -66,14 +66,14 @@ interface Logged {
 export async function runEjection({ entry, flags, say, shutdown }: BenchContext): Promise<BenchReport> {
   const rounds = flags.rounds ?? DEFAULT_ROUNDS;
   const options: StartOptions = { core: null, shutdown };
-  const folder = mkdtempSync(join(tmpdir(), 'meercat-ejection-'));
-  shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createRunFolder('ejection');
+  shutdown.add(() => folder.remove());
   const redis = await startLabRedis(entry, shutdown);
   const hosts = await Promise.all(Array.from({ length: HOSTS }, async (_, i) => startLabHost(`h${i + 1}`, options, await freePort())));
   const bodies = new Set(hosts.map(({ body }) => body));
   const logged: Logged[] = [];
   for (let i = 1; i <= BALANCERS; i++) {
-    const file = join(folder, `b${i}.log`);
+    const file = join(folder.path, `b${i}.log`);
     logged.push({
       balancer: await LabBalancer.start(entry, `b${i}`, redis.url, hosts, options, [
         ...FLAGS,

@@ -1,9 +1,9 @@
 // The certificate of all proxies that are measured over TLS: self-signed, ECDSA P-256, created for each run in a
 // temporary folder that is removed afterwards.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createRunFolder } from '../run-folder.js';
 import type { Shutdown } from '../shutdown.js';
 import { newKeyPair, signCertificate } from './x509.js';
 
@@ -19,8 +19,8 @@ export interface LabCertificate {
 
 /** Creates a certificate that is valid for one day; `shutdown` removes its files. */
 export function createLabCertificate(shutdown: Shutdown): LabCertificate {
-  const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
-  shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = createRunFolder('bench');
+  shutdown.add(() => folder.remove());
   const { publicKey, privateKey } = newKeyPair();
   const cert = signCertificate(
     { issuer: 'Meercat bench', commonName: 'Meercat bench', names: ['127.0.0.1'], validMs: 86_400_000, isCa: false },
@@ -29,7 +29,7 @@ export function createLabCertificate(shutdown: Shutdown): LabCertificate {
   );
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
   const write = (name: string, text: string): string => {
-    const file = join(folder, name);
+    const file = join(folder.path, name);
     writeFileSync(file, text, { mode: 0o600 });
     return file;
   };

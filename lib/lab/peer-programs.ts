@@ -3,11 +3,11 @@
 // folder that is removed afterwards.
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeercatError } from '../errors.js';
 import type { LabCertificate } from './lab-certificate.js';
+import { createRunFolder } from '../run-folder.js';
 import { freePort, type LabProgram, type StartOptions, startProgram } from './processes.js';
 
 /** How to start an installed program as a proxy in front of hosts. */
@@ -191,8 +191,8 @@ export async function startPeerProgram(
   wishes: ProgramWishes = {},
 ): Promise<StartedProgram> {
   const [port, statusPort] = [await freePort(), await freePort()];
-  const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
-  options.shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = createRunFolder('bench');
+  options.shutdown.add(remove);
   const { file, config, command, check } = build({ path, folder, port, hostPorts, statusPort, wishes });
   writeFileSync(join(folder, file), config);
   await checkConfig(check);

@@ -2,6 +2,7 @@
 // so that a proxy that forks is measured as a whole. Linux only.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { statFields } from '../process-stat.js';
 
 /** Ticks of /proc/PID/stat in a second: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -85,21 +86,6 @@ export function threadSecondsOf(pid: number): ReadonlyMap<string, number> {
   return seconds;
 }
 
-/** When a process started, in ticks since boot: tells it from a later one with the same id. NaN if it is gone or there is no /proc. */
-export function startTicksOf(pid: number): number {
-  return Number(statFields(`/proc/${pid}/stat`)?.[19] ?? Number.NaN);
-}
-
 function timesOf(fields: readonly string[]): CpuTimes {
   return { userSeconds: Number(fields[11]) / TICKS_PER_SECOND, systemSeconds: Number(fields[12]) / TICKS_PER_SECOND };
-}
-
-/** The fields after the name, which may itself contain spaces and parentheses; undefined if the process is gone. */
-function statFields(file: string): string[] | undefined {
-  try {
-    const text = readFileSync(file, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return undefined;
-  }
 }

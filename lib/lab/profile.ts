@@ -1,10 +1,10 @@
 // Where the CPU time of a request goes inside a balancer: runs Meercat under load with Node's sampling profiler and sums
 // the self time of functions up in named groups. A run without the profiler shows what the profiler itself costs.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeercatError } from '../errors.js';
+import { createRunFolder } from '../run-folder.js';
 import type { BenchContext, WorkloadName } from './context.js';
 import { chooseCores } from './cores.js';
 import { type CpuProfile, selfTimes } from './cpu-profile.js';
@@ -63,8 +63,8 @@ export async function runProfile(context: BenchContext): Promise<BenchReport> {
       return result;
     };
     const plain = await run([]);
-    const folder = mkdtempSync(join(tmpdir(), 'meercat-bench-'));
-    shutdown.add(() => rmSync(folder, { recursive: true, force: true }));
+    const { path: folder, remove } = createRunFolder('bench');
+    shutdown.add(remove);
     const sampled = await run(['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', String(SAMPLE_EVERY_MICROS)]);
     profiled.push({
       workload,

@@ -6,7 +6,7 @@ import type { Keys } from './keys.js';
 import { readReply } from './replies.js';
 import { isName } from './names.js';
 import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.js';
-import { defineScript, runScript } from './script.js';
+import { defineScript, defineVitalScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import type { MessageSigner } from './sign.js';
 import { roleOfEvent } from './signed-messages.js';
@@ -44,6 +44,8 @@ export interface FleetStanding {
   readonly name: NameStanding;
   /** Whether this balancer was still listed in the order. */
   readonly wasListed: boolean;
+  /** Whether it is listed now: a full Redis lists nobody anew. */
+  readonly isListed: boolean;
   readonly settings: Settings;
   /** Why Redis accepted only part of the heartbeat: the user lacks permissions. Null if it accepted all. */
   readonly denied: string | null;
@@ -69,10 +71,10 @@ if redis.call('EXISTS', KEYS[2]) == 1 and redis.call('TYPE', KEYS[2]).ok ~= 'zse
 local listed = redis.call('ZSCORE', KEYS[2], ARGV[3])
 local written = redis.pcall('HSET', KEYS[1], unpack(ARGV, 7))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-if type(written) == 'number' then redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
+local added = type(written) == 'number' and redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3])
 -- A full Redis refuses the hash and still answers; a user without the right is to hear of it.
 if type(written) == 'table' and string.find(written.err, "can't") then return written end
-return {'ours', listed and 1 or 0}`);
+return {'ours', listed and 1 or 0, (listed or type(added) == 'number') and 1 or 0}`);
 
 /**
  * Writes this balancer's heartbeat, unless another one holds its name, and reads the state of the fleet, in one round
@@ -144,6 +146,7 @@ export async function heartbeat(
           }
         : { kind },
     wasListed: kind === 'ours' && found[0] === 1,
+    isListed: kind === 'ours' && found[1] === 1,
     denied,
     settings: isGarbage(4) ? GARBAGE_SETTINGS : parseSettings(replyAt(4, {}) as Record<string, string>),
   };
@@ -168,7 +171,7 @@ async function plainBeat(
     return { standing: ['held', instance, machine, pid, since, leftMs], replies: found };
   const replies =
     (await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec()) ?? [];
-  return { standing: ['ours', 1], replies };
+  return { standing: ['ours', 1, 1], replies };
 }
 
 /** Makes another process's text safe for logs and terminals. */
@@ -177,7 +180,7 @@ function readable(text: unknown): string {
 }
 
 // KEYS: term, restored, then hashes. ARGV: the highest term seen, then the contents of the hashes.
-const RESTORE = defineScript(`${READ_TERM}${RESTORE_HASHES}
+const RESTORE = defineVitalScript(`${READ_TERM}${RESTORE_HASHES}
 restore(2, 3, 2)
 if term < floor then redis.call('SET', KEYS[1], string.format('%.0f', floor + 1)) end
 return 0`);
@@ -185,7 +188,8 @@ return 0`);
 /**
  * Restores essential state in a Redis that lost its data. The term becomes one more than the highest seen, since an
  * election may have been missed: otherwise a new balancer could be elected with a term that all others reject. Operator
- * settings are restored so that a drained host does not come back by itself. Existing values are kept.
+ * settings are restored so that a drained host does not come back by itself. Existing values are kept. A full Redis takes it
+ * too, from Redis 7 on.
  */
 export async function restoreFleet(
   client: Commands,

@@ -17,8 +17,8 @@ export function defineScript(lua: string): Script {
 }
 
 /**
- * Prepares a script that must also run on a full Redis (`maxmemory`): it only rewrites a few small keys. Redis 7 and
- * Valkey allow that by a flag; older servers reject the script while they are full.
+ * Prepares a script that must also run on a full Redis (`maxmemory`): it only rewrites a few small keys, or what
+ * operators have set. Redis 7 and Valkey allow that by a flag; older servers reject the script while they are full.
  */
 export function defineVitalScript(lua: string): Script {
   return { ...defineScript(`#!lua flags=allow-oom\n${lua}`), plain: defineScript(lua) };

@@ -1,23 +1,23 @@
 // The keys of the agents that `meercat up` starts, each in a file that only this user can read. Agents get no more than
 // their own, as on machines of their own.
 
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { agentKeysOf } from '../redis/fleet-key.js';
+import { createRunFolder } from '../run-folder.js';
 
 /** The files of one fleet. */
 export interface AgentKeyFiles {
   fileOf(host: string): string;
   /** Writes all of them anew, from another text of the fleet's key file. */
   replace(fleetKey: string): Promise<void>;
-  remove(): Promise<void>;
+  remove(): void;
 }
 
 /** Writes a file for each of these hosts. Throws MEERCAT_BAD_CONFIG. */
 export async function writeAgentKeyFiles(hosts: readonly string[], fleetKey: string): Promise<AgentKeyFiles> {
-  const folder = await mkdtemp(join(tmpdir(), 'meercat-agent-keys-'));
-  const fileOf = (host: string): string => join(folder, host);
+  const folder = createRunFolder('agent-keys');
+  const fileOf = (host: string): string => join(folder.path, host);
   const replace = async (text: string): Promise<void> => {
     for (const host of hosts) {
       // Renamed into place: an agent never reads half of it.
@@ -29,5 +29,5 @@ export async function writeAgentKeyFiles(hosts: readonly string[], fleetKey: str
     }
   };
   await replace(fleetKey);
-  return { fileOf, replace, remove: () => rm(folder, { recursive: true, force: true }) };
+  return { fileOf, replace, remove: () => folder.remove() };
 }

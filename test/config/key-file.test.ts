@@ -1,13 +1,14 @@
 // The file with keys: noticed when it changes, also when it is replaced or when a link leads elsewhere, as Kubernetes does
 // it; and never taken over when it can't be used.
 
-import { rename, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, rename, symlink, writeFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openKeyFile, readKeyRing } from '../../lib/config/key-file.js';
 import { MeercatError } from '../../lib/errors.js';
+import { findProgram } from '../../lib/lab/processes.js';
 import { KeyRing, newFleetKey } from '../../lib/redis/fleet-key.js';
-import { until, withTempDir } from '../support/brackets.js';
+import { until, withProcess, withTempDir } from '../support/brackets.js';
 
 const test = suite('key file');
 
@@ -68,5 +69,63 @@ test('a file that changes is read again without being told, however it is replac
       file.close();
     }
   }));
+
+/** The warnings of modes after the file was opened and, with the other text, read again. */
+async function warningsOf(dir: string, mode: number, prepare: (file: string) => Promise<void> = async () => undefined): Promise<string[]> {
+  const path = `${dir}/${mode.toString(8)}`;
+  await writeFile(path, newFleetKey());
+  await chmod(path, mode);
+  await prepare(path);
+  await symlink(path, `${path}.link`);
+  const lines: string[] = [];
+  const file = openKeyFile(
+    { ...FLEET, file: `${path}.link` },
+    (level, message, fields) => void (/every user/.test(message) && lines.push(`${level} ${JSON.stringify(fields)}`)),
+  );
+  try {
+    await chmod(path, mode | 0o200);
+    await writeFile(path, newFleetKey());
+    file.reload();
+  } finally {
+    file.close();
+  }
+  return lines;
+}
+
+test('a key file that every user of the machine can read is warned of once, and is used; one for a group is not', () =>
+  withTempDir(async (dir) => {
+    for (const mode of [0o644, 0o604, 0o664])
+      assert.equal(await warningsOf(dir, mode), [`warn {"file":"${dir}/${mode.toString(8)}.link","mode":"0${mode.toString(8)}"}`]);
+    for (const mode of [0o600, 0o400, 0o640, 0o660, 0o611]) assert.equal(await warningsOf(dir, mode), [], mode.toString(8));
+  }));
+
+test('a key file of another user, as secrets are mounted, is not warned of', async () => {
+  // Only root can give a file away.
+  if (process.getuid?.() !== 0) return;
+  await withTempDir(async (dir) => {
+    assert.equal(await warningsOf(dir, 0o644, (file) => chown(file, 65_534, 65_534)), []);
+  });
+});
+
+test('a key file on a mount that is read-only, as Kubernetes mounts a Secret for root, is not warned of', async () => {
+  await withTempDir(async (dir) => {
+    await writeFile(`${dir}/key`, newFleetKey());
+    await chmod(`${dir}/key`, 0o644);
+    const module = new URL('../../lib/config/readable-by-others.js', import.meta.url).href;
+    const ask = `const { modeOpenToOthers } = await import('${module}'); console.log('mode=' + modeOpenToOthers(process.argv[1]));`;
+    const script = `mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || { echo none; exit; }
+"$2" --input-type=module --eval "$3" "$1/key"; umount "$1"`;
+    const asked = (args: readonly string[]): Promise<string> =>
+      withProcess(
+        { command: args[0] as string, args: args.slice(1) },
+        async (child) => (await child.waitForLine(/^(?:mode=.*|none|unshare.*)$/))[0],
+      );
+    assert.is(await asked([process.execPath, '--input-type=module', '--eval', ask, `${dir}/key`]), 'mode=0644');
+    // A mount of its own, which nobody else sees; where this user may make none there is nothing to try.
+    const mounted =
+      findProgram('unshare') === undefined ? 'none' : await asked(['unshare', '-m', 'sh', '-c', script, 'sh', dir, process.execPath, ask]);
+    assert.ok(mounted === 'mode=' || /^none$|^unshare/.test(mounted), mounted);
+  });
+});
 
 test.run();

@@ -108,4 +108,39 @@ test('what an operator reset while a balancer was cut off does not come back wit
     assert.equal([await a.sendHeartbeat(5), await cutOff.sendHeartbeat(5)], [{}, {}]);
   }));
 
+const fillRedis = (client: Commands): Promise<unknown> =>
+  Promise.all([client.config('SET', 'maxmemory-policy', 'noeviction'), client.config('SET', 'maxmemory', '1')]);
+
+test('a Redis that lost its data and is full gets its term and all settings back, and heartbeats go on', () =>
+  withStage(async (stage) => {
+    const a = stage.join('a');
+    const settings = { algorithm: 'resource', 'host:h1': 'drained' };
+    await stage.client.set(KEYS.term, '5');
+    await stage.client.hset(KEYS.settings, settings);
+    await a.sendHeartbeat(5);
+    await stage.client.flushall();
+    await fillRedis(stage.client);
+    assert.equal(await a.sendHeartbeat(5), settings);
+    assert.is(await stage.client.get(KEYS.term), '6');
+    await stage.client.hdel(KEYS.settings, 'host:h1');
+    assert.equal(await a.sendHeartbeat(6), { algorithm: 'resource' }, 'the loss was mended: what an operator resets stays reset');
+  }));
+
+test('a balancer that a full Redis never lists does not take that for a loss, and undoes nothing that an operator reset', () =>
+  withStage(async (stage) => {
+    await stage.client.set(KEYS.term, '5');
+    await stage.client.hset(KEYS.settings, 'algorithm', 'resource', 'host:h1', 'drained');
+    await fillRedis(stage.client);
+    const late = stage.join('late');
+    assert.equal(await late.sendHeartbeat(5), { algorithm: 'resource', 'host:h1': 'drained' });
+    await stage.client.hdel(KEYS.settings, 'host:h1');
+    stage.nowMs = 1000;
+    assert.equal(await late.sendHeartbeat(5), { algorithm: 'resource' });
+    // The same when it is listed for the first time, since there is room again.
+    await stage.client.hdel(KEYS.settings, 'algorithm');
+    await stage.client.config('SET', 'maxmemory', '0');
+    stage.nowMs = 2000;
+    assert.equal(await late.sendHeartbeat(5), {});
+  }));
+
 test.run();

@@ -43,6 +43,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and return
       term: { term: 12, mastership: '' },
       name: { kind: 'ours' },
       wasListed: false,
+      isListed: true,
       settings: { algorithm: null, operatorStates: new Map(), wrong: 0, fields: new Map() },
       denied: null,
     });
@@ -240,6 +241,7 @@ test('on a full Redis a heartbeat still returns the state of the fleet', () =>
         term: { term: 0, mastership: '' },
         name: { kind: 'ours' },
         wasListed: false,
+        isListed: false,
         settings: { algorithm: 'resource', operatorStates: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
         denied: null,
       });

@@ -3,7 +3,7 @@
 
 import * as assert from 'uvu/assert';
 import { checkHistory, PROMISES } from '../../lib/lab/chaos/check.js';
-import type { ChaosEvent, HealthSeen, Promises, RequestDone } from '../../lib/lab/chaos/events.js';
+import type { ChaosEvent, HealthSeen, Promises, RequestDone, StoredSeen, TableSeen } from '../../lib/lab/chaos/events.js';
 
 /** Two masterships. */
 export const FIRST = 'aaaaaaaaaaaa';
@@ -54,9 +54,9 @@ export const allow = (atMs: number, changes: Partial<Extract<ChaosEvent, { kind:
 });
 
 /** A balancer's claim to a term. */
-export const claim = (name: string, term: number, mastership: string | null): ChaosEvent => ({
+export const claim = (name: string, term: number, mastership: string | null, atMs = term): ChaosEvent => ({
   kind: 'claim',
-  atMs: term,
+  atMs,
   where: 'heartbeat',
   name,
   term,
@@ -73,8 +73,26 @@ export const elected = (term: number): ChaosEvent => ({
   mastership: SECOND,
 });
 
-/** A table of the first mastership. */
-export const tableOf = (term: number, seq: number): ChaosEvent => ({ kind: 'table', atMs: 1, stamp: { term, mastership: FIRST, seq } });
+/** A table, of the first mastership unless another one is given. */
+export const tableOf = (term: number, seq: number, atMs = 1, mastership = FIRST): TableSeen => ({
+  kind: 'table',
+  atMs,
+  stamp: { term, mastership, seq },
+});
+
+/** What Redis stores, as it is found. */
+export const storedIn = (where: StoredSeen['where'], atMs: number, term: number, seq: number, mastership = FIRST): StoredSeen => ({
+  kind: 'stored',
+  atMs,
+  where,
+  stamp: { term, mastership, seq },
+});
+
+/** Messages are forged from now on, or no more. */
+export const forging = (atMs: number, isOn: boolean): ChaosEvent => ({ kind: 'forging', atMs, isOn });
+
+/** What operators have set, from now on. */
+export const operatorSet = (atMs: number, expected: Readonly<Record<string, string>>): ChaosEvent => ({ kind: 'operator', atMs, expected });
 
 /** Pages of a balancer that is master all the time, each 100 ms. */
 export const masterFor = (balancer: string, fromMs: number, toMs: number): ChaosEvent[] =>

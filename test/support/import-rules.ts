@@ -37,7 +37,7 @@ const TRAFFIC_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE_FOLDERS = new Set(['routing', 'table', 'learning']);
 
 /** Files of lib itself that put the folders together: they import all, and only the lab and one another import them. */
-const COMPOSITION_ROOTS = new Set(['balancer', 'fleet-listener', 'library', 'index']);
+const COMPOSITION_ROOTS = new Set(['balancer', 'balancer-requests', 'fleet-listener', 'library', 'index']);
 
 /** What files of lib itself that are no composition roots may import besides the pure folders. */
 const FILES_MAY_IMPORT: readonly string[] = ['config'];

@@ -3,7 +3,8 @@
 import { readdirSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { findCgroups } from '../../lib/agent/probes/cgroup-tree.js';
-import { cpuTimesByProcess, startTicksOf } from '../../lib/lab/process-cpu.js';
+import { cpuTimesByProcess } from '../../lib/lab/process-cpu.js';
+import { startTicksOf } from '../../lib/process-stat.js';
 import { type RunningProcess, until, withProcess, withTempDir } from './brackets.js';
 import { ENTRY } from './meercat.js';
 

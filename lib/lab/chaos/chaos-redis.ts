@@ -2,13 +2,13 @@
 // do in production. It can be killed, emptied, restored from a dump, frozen, and made to refuse.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeercatError } from '../../errors.js';
 import { parseRedisAddress } from '../../redis/address.js';
 import { type Commands, connectOnce, openCommands } from '../../redis/connect.js';
+import { createRunFolder } from '../../run-folder.js';
 import type { Shutdown } from '../../shutdown.js';
 import { findRedisServer } from '../../up/local-server.js';
 import { freePort, type LabProcess, startProgram } from '../processes.js';
@@ -44,8 +44,9 @@ export class ChaosRedis {
     this.port = port;
     this.#shutdown = shutdown;
     this.#onEnd = onEnd;
-    this.#dir = mkdtempSync(join(tmpdir(), 'meercat-chaos-'));
-    shutdown.add(() => rmSync(this.#dir, { recursive: true, force: true }));
+    const folder = createRunFolder('chaos');
+    this.#dir = folder.path;
+    shutdown.add(() => folder.remove());
     this.#password = randomBytes(12).toString('hex');
     writeFileSync(join(this.#dir, 'users.acl'), this.#users());
     this.admin = openCommands(parseRedisAddress(this.urlOf('admin')));

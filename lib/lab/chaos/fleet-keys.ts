@@ -1,11 +1,11 @@
 // The keys of a chaos run: files for balancers and the real agent, and signers for what the run itself says as agents and
 // as an operator. All of them change together, as on machines that get a file.
 
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentKeysOf, KeyRing, newFleetKey, type SenderRole } from '../../redis/fleet-key.js';
 import { MessageSigner } from '../../redis/sign.js';
+import { createRunFolder } from '../../run-folder.js';
 import type { Shutdown } from '../../shutdown.js';
 
 /** The name that the run's operator signs with. */
@@ -23,8 +23,9 @@ export class FleetKeys {
 
   /** @param hosts each gets an agent's key of its own */
   constructor(hosts: readonly string[], shutdown: Shutdown) {
-    this.#dir = mkdtempSync(join(tmpdir(), 'meercat-chaos-keys-'));
-    shutdown.add(() => rmSync(this.#dir, { recursive: true, force: true }));
+    const folder = createRunFolder('chaos-keys');
+    this.#dir = folder.path;
+    shutdown.add(() => folder.remove());
     this.fleetFile = join(this.#dir, 'fleet.key');
     this.operator = new MessageSigner(this.#ring, OPERATOR);
     for (const host of hosts) {

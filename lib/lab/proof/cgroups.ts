@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import type { Hierarchy } from '../../agent/probes/cgroup-tree.js';
 import { pause } from '../health.js';
-import { startTicksOf } from '../process-cpu.js';
+import { startTicksOf } from '../../process-stat.js';
 
 /** The kernel hands out CPU in periods: a short one delays less, and a quota may not be below 1 ms. */
 export const PERIOD_MS = 20;

@@ -7,11 +7,15 @@ import type { Spread } from './figures.js';
 /** Recovery is judged in windows of this length, by when requests were due. */
 export const WINDOW_MS = 250;
 
-/**
- * A window is slow if its p99 is above this many times the p99 before the fault, and that of requests sent past the
- * balancers is not: if both are, the machine was busy, and it was not the balancer that was slow.
- */
+/** A request is slow if it takes longer than this many times the p99 before the fault. */
 export const SLOW_RATIO = 2;
+
+/**
+ * A window is slow if more than this share of its requests are, and not of those sent past the balancers: if both are,
+ * the machine was busy, and it was not the balancer that was slow. A window has some 75 requests, so that its p99 is one
+ * request, slow by chance.
+ */
+export const SLOW_SHARE = 0.05;
 
 /** A client notices a wait that is longer than this. */
 const NOTICED_MS = 1000;
@@ -82,13 +86,16 @@ function endedBefore(requests: readonly ClientRequest[], { fromMs, faultMs }: Fa
   return requests.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < faultMs);
 }
 
-/** For each whole window after the fault, whether its p99 is far above that before the fault. */
+/** For each whole window after the fault, whether it is slow. */
 function slowWindows(requests: readonly ClientRequest[], watch: FaultWatch): boolean[] {
   const { faultMs, untilMs } = watch;
   const limitMs = SLOW_RATIO * p99Of(endedBefore(requests, watch));
   const byWindow = Array.from({ length: Math.floor((untilMs - faultMs) / WINDOW_MS) }, (): ClientRequest[] => []);
   for (const request of requests) if (request.dueMs >= faultMs) byWindow[Math.floor((request.dueMs - faultMs) / WINDOW_MS)]?.push(request);
-  return byWindow.map((each) => p99Of(each) > limitMs);
+  return byWindow.map((each) => {
+    const right = each.filter(({ isRight }) => isRight);
+    return right.filter(({ dueMs, endMs }) => endMs - dueMs > limitMs).length > SLOW_SHARE * right.length;
+  });
 }
 
 /** The p99 of requests with a right answer; NaN if there are none. */

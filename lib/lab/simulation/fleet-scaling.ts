@@ -1,6 +1,7 @@
 // The highest load of fleets of different sizes. So that the biggest ones can be simulated, a simulated request stands for
 // several: it costs balancers and hosts that many times as much, and comes that much less often; times are divided by the
-// same number in the end. Coordination is not scaled. Hosts are made faster where they would be the limit.
+// same number in the end. Coordination is not scaled. Hosts are made fast enough for the largest fleet, and are the same
+// for all sizes: faster hosts answer sooner, and a shorter answer leaves balancers less time within the objective.
 
 import type { Algorithm } from '../../model.js';
 import type { BalancerCost, ClientWay, ScalingRules } from './balancer-cost.js';
@@ -87,14 +88,16 @@ export interface Scaled {
 /** The scenario of a fleet, with requests that stand for several. */
 export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
   const cost = scenario.balancerCost as BalancerCost;
-  const cores = cpu === 'whole' ? cost.cores : cost.cores / balancers;
+  const coresOf = (size: number): number => (cpu === 'whole' ? cost.cores : cost.cores / size);
   // The traffic thread uses one core at most, and its caches do not cool while it always runs.
-  const idealPerSecond = (balancers * Math.min(1, cores) * 1e6) / cost.requestMicros;
-  const standsFor = given ?? Math.max(1, idealPerSecond / MAX_PER_SECOND);
+  const idealOf = (size: number): number => (size * Math.min(1, coresOf(size)) * 1e6) / cost.requestMicros;
+  const standsForOf = (size: number): number => given ?? Math.max(1, idealOf(size) / MAX_PER_SECOND);
+  const [cores, idealPerSecond, standsFor] = [coresOf(balancers), idealOf(balancers), standsForOf(balancers)];
   const groups = withCount(scenario.hosts, hosts);
   const own: Scenario = { ...scenario, hosts: groups };
-  const needed = idealPerSecond / (HOSTS_BUSY * perSecondOf(own, 1));
-  const hostSpeed = Math.max(1, needed, standsFor);
+  const largest = Math.max(balancers, ...scenario.balancers);
+  const needed = idealOf(largest) / (HOSTS_BUSY * perSecondOf(own, 1));
+  const hostSpeed = Math.max(1, needed, standsForOf(largest));
   return {
     standsFor,
     hostSpeed,
@@ -109,7 +112,8 @@ export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clie
         requestMicros: cost.requestMicros * standsFor,
         coldMicros: cost.coldMicros * standsFor,
         coolMs: cost.coolMs * standsFor,
-        connectMicros: cost.connectMicros * standsFor,
+        // Connections are open already: a large fleet's short window would be spent on opening them.
+        connectMicros: 0,
         standsFor,
       },
     },

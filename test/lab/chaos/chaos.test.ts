@@ -10,6 +10,7 @@ import { reportChaos } from '../../../lib/lab/chaos/report.js';
 import { drawFaults, longestGapMs, type RoundOutcome } from '../../../lib/lab/chaos/run.js';
 import { lackOf } from '../../../lib/lab/chaos/wellness.js';
 import type { HostRow, HostState } from '../../../lib/model.js';
+import { tableOf } from '../../support/chaos-events.js';
 import { refusedHere } from '../../support/meercat.js';
 
 const test = suite('chaos run');
@@ -72,7 +73,7 @@ test('an answer is right if it is of a host and of this request', () => {
   assert.is(problemOf(500, 'h1 /r/7', '/r/7'), '500 h1 /r/7');
 });
 
-const tableAt = (atMs: number): ChaosEvent => ({ kind: 'table', atMs, stamp: { term: 1, mastership: 'a', seq: atMs } });
+const tableAt = (atMs: number): ChaosEvent => tableOf(1, atMs, atMs);
 
 test('the longest time without a table counts the time before the first and after the last one', () => {
   assert.is(longestGapMs([tableAt(5), tableAt(100), tableAt(400), tableAt(450)], 50, 500), 300);

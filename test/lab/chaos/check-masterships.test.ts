@@ -2,7 +2,20 @@
 // alone; next to it a history that keeps the promise by a hair, in which nothing is found.
 
 import { suite } from 'uvu';
-import { assertFound, type Case, claim, elected, FIRST, health, inOrder, masterFor, SECOND, tableOf } from '../../support/chaos-events.js';
+import {
+  assertFound,
+  type Case,
+  claim,
+  elected,
+  FIRST,
+  forging,
+  health,
+  inOrder,
+  masterFor,
+  SECOND,
+  storedIn,
+  tableOf,
+} from '../../support/chaos-events.js';
 
 const test = suite('chaos checker: masterships');
 
@@ -20,14 +33,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       what: 'tables of two masterships in one term',
-      bad: [
-        { kind: 'table', atMs: 1, stamp: { term: 2, mastership: FIRST, seq: 1 } },
-        { kind: 'table', atMs: 2, stamp: { term: 2, mastership: SECOND, seq: 2 } },
-      ],
-      good: [
-        { kind: 'table', atMs: 1, stamp: { term: 2, mastership: FIRST, seq: 1 } },
-        { kind: 'table', atMs: 2, stamp: { term: 3, mastership: SECOND, seq: 2 } },
-      ],
+      bad: [tableOf(2, 1), tableOf(2, 2, 2, SECOND)],
+      good: [tableOf(2, 1), tableOf(3, 2, 2, SECOND)],
     },
   ],
   'no step back': [
@@ -53,18 +60,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       what: 'a step back 5 s after forging ended',
-      bad: [
-        { kind: 'forging', atMs: 1, isOn: true },
-        { kind: 'forging', atMs: 10, isOn: false },
-        health(5000, { term: 7 }),
-        health(5011, { term: 6 }),
-      ],
-      good: [
-        { kind: 'forging', atMs: 1, isOn: true },
-        { kind: 'forging', atMs: 10, isOn: false },
-        health(5000, { term: 7 }),
-        health(5010, { term: 6 }),
-      ],
+      bad: [forging(1, true), forging(10, false), health(5000, { term: 7 }), health(5011, { term: 6 })],
+      good: [forging(1, true), forging(10, false), health(5000, { term: 7 }), health(5010, { term: 6 })],
     },
   ],
   'one owner': [
@@ -89,26 +86,13 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'nothing of a deposed master is stored': [
     {
       what: 'an older term in Redis',
-      bad: [
-        { kind: 'stored', atMs: 1, where: 'term', stamp: { term: 5, mastership: FIRST, seq: 0 } },
-        { kind: 'stored', atMs: 2, where: 'term', stamp: { term: 4, mastership: SECOND, seq: 0 } },
-      ],
-      good: [
-        { kind: 'stored', atMs: 1, where: 'term', stamp: { term: 5, mastership: FIRST, seq: 0 } },
-        { kind: 'redis-lost', atMs: 2 },
-        { kind: 'stored', atMs: 3, where: 'term', stamp: { term: 4, mastership: SECOND, seq: 0 } },
-      ],
+      bad: [storedIn('term', 1, 5, 0), storedIn('term', 2, 4, 0, SECOND)],
+      good: [storedIn('term', 1, 5, 0), { kind: 'redis-lost', atMs: 2 }, storedIn('term', 3, 4, 0, SECOND)],
     },
     {
       what: 'an older snapshot of the same mastership',
-      bad: [
-        { kind: 'stored', atMs: 1, where: 'table', stamp: { term: 5, mastership: FIRST, seq: 8 } },
-        { kind: 'stored', atMs: 2, where: 'table', stamp: { term: 5, mastership: FIRST, seq: 7 } },
-      ],
-      good: [
-        { kind: 'stored', atMs: 1, where: 'table', stamp: { term: 5, mastership: FIRST, seq: 8 } },
-        { kind: 'stored', atMs: 2, where: 'table', stamp: { term: 6, mastership: SECOND, seq: 1 } },
-      ],
+      bad: [storedIn('table', 1, 5, 8), storedIn('table', 2, 5, 7)],
+      good: [storedIn('table', 1, 5, 8), storedIn('table', 2, 6, 1, SECOND)],
     },
   ],
   'one master': [
@@ -126,15 +110,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'tables in order': [
     {
       what: 'a number that is published twice',
-      bad: [
-        { kind: 'table', atMs: 1, stamp: { term: 2, mastership: FIRST, seq: 4 } },
-        { kind: 'table', atMs: 2, stamp: { term: 2, mastership: FIRST, seq: 4 } },
-      ],
-      good: [
-        { kind: 'table', atMs: 1, stamp: { term: 2, mastership: FIRST, seq: 4 } },
-        { kind: 'table', atMs: 2, stamp: { term: 2, mastership: FIRST, seq: 5 } },
-        { kind: 'table', atMs: 3, stamp: { term: 3, mastership: SECOND, seq: 1 } },
-      ],
+      bad: [tableOf(2, 4), tableOf(2, 4, 2)],
+      good: [tableOf(2, 4), tableOf(2, 5, 2), tableOf(3, 1, 3, SECOND)],
     },
   ],
 };

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { checkHistory, PROMISES } from '../../../lib/lab/chaos/check.js';
 import type { ChaosEvent } from '../../../lib/lab/chaos/events.js';
 import { FORGED_PREFIX } from '../../../lib/lab/chaos/forged.js';
-import { allow, assertFound, type Case, failed, health, request, UNSIGNED } from '../../support/chaos-events.js';
+import { allow, assertFound, type Case, failed, forging, health, operatorSet, request, UNSIGNED } from '../../support/chaos-events.js';
 
 const test = suite('chaos checker: service');
 
@@ -14,16 +14,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'forgeries are dropped': [
     {
       what: 'a forged table 5 s after forging ended',
-      bad: [
-        { kind: 'forging', atMs: 1, isOn: true },
-        { kind: 'forging', atMs: 2, isOn: false },
-        health(5003, { table: { term: 1, mastership: FORGED_PREFIX, seq: 1 } }),
-      ],
-      good: [
-        { kind: 'forging', atMs: 1, isOn: true },
-        { kind: 'forging', atMs: 2, isOn: false },
-        health(5002, { table: { term: 1, mastership: FORGED_PREFIX, seq: 1 } }),
-      ],
+      bad: [forging(1, true), forging(2, false), health(5003, { table: { term: 1, mastership: FORGED_PREFIX, seq: 1 } })],
+      good: [forging(1, true), forging(2, false), health(5002, { table: { term: 1, mastership: FORGED_PREFIX, seq: 1 } })],
     },
   ],
   'requests are answered': [
@@ -61,8 +53,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       what: 'a failure after forged messages',
-      bad: [{ kind: 'forging', atMs: 1, isOn: true }, { kind: 'forging', atMs: 2, isOn: false }, failed(6000)],
-      good: [{ kind: 'forging', atMs: 1, isOn: true }, { kind: 'forging', atMs: 2, isOn: false }, failed(5000)],
+      bad: [forging(1, true), forging(2, false), failed(6000)],
+      good: [forging(1, true), forging(2, false), failed(5000)],
     },
   ],
   'nothing twice': [{ what: 'a POST at two hosts', bad: [{ kind: 'repeated', atMs: 1, path: '/r/5', hosts: ['h1', 'h2'] }], good: [] }],
@@ -84,25 +76,20 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   'drained is idle': [
     {
       what: 'a request to a drained host, a second later',
-      bad: [{ kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } }, request(1020)],
-      good: [
-        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
-        request(1005),
-        { kind: 'operator', atMs: 1010, expected: {} },
-        request(9000),
-      ],
+      bad: [operatorSet(1, { 'host:h1': 'drained' }), request(1020)],
+      good: [operatorSet(1, { 'host:h1': 'drained' }), request(1005), operatorSet(1010, {}), request(9000)],
     },
     {
       what: 'a balancer that started when Redis had lost the settings, a second after they stand again',
       bad: [
-        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        operatorSet(1, { 'host:h1': 'drained' }),
         { kind: 'redis-lost', atMs: 2000 },
         health(2001),
         { kind: 'settings', atMs: 3000, expected: {}, found: {} },
         request(4011),
       ],
       good: [
-        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
+        operatorSet(1, { 'host:h1': 'drained' }),
         { kind: 'redis-lost', atMs: 2000 },
         health(2001),
         request(2500),
@@ -112,18 +99,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     },
     {
       what: 'a balancer that lived when Redis lost the settings',
-      bad: [
-        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
-        health(1500),
-        { kind: 'redis-lost', atMs: 2000 },
-        request(2500),
-      ],
-      good: [
-        { kind: 'operator', atMs: 1, expected: { 'host:h1': 'drained' } },
-        { kind: 'redis-lost', atMs: 2000 },
-        health(2001),
-        request(2500),
-      ],
+      bad: [operatorSet(1, { 'host:h1': 'drained' }), health(1500), { kind: 'redis-lost', atMs: 2000 }, request(2500)],
+      good: [operatorSet(1, { 'host:h1': 'drained' }), { kind: 'redis-lost', atMs: 2000 }, health(2001), request(2500)],
     },
   ],
   'nothing ends': [{ what: 'a process that ends', bad: [{ kind: 'ended', atMs: 1, process: 'b1', lines: ['fatal'] }], good: [] }],
@@ -149,12 +126,7 @@ for (const [rule, cases] of Object.entries(CASES)) {
 
 test('with signed messages a forgery excuses nothing', () => {
   const mastership = FORGED_PREFIX;
-  const events: ChaosEvent[] = [
-    { kind: 'forging', atMs: 1, isOn: true },
-    health(2, { term: 2, table: { term: 2, mastership, seq: 1 } }),
-    health(3),
-    failed(20),
-  ];
+  const events: ChaosEvent[] = [forging(1, true), health(2, { term: 2, table: { term: 2, mastership, seq: 1 } }), health(3), failed(20)];
   assert.equal(checkHistory(events, UNSIGNED), []);
   assert.equal(
     checkHistory(events).map(({ rule }) => rule),
@@ -162,7 +134,6 @@ test('with signed messages a forgery excuses nothing', () => {
   );
 });
 
-const forging = (atMs: number, isOn: boolean): ChaosEvent => ({ kind: 'forging', atMs, isOn });
 const log = (atMs: number, text: string): ChaosEvent => ({ kind: 'log', atMs, text });
 const WITH_KEY: Readonly<Record<string, readonly Case[]>> = {
   'forgeries change nothing': [

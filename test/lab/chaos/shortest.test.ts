@@ -7,30 +7,21 @@ import { violationText } from '../../../lib/lab/chaos/event-text.js';
 import type { ChaosEvent, Violation } from '../../../lib/lab/chaos/events.js';
 import { shortestHistory } from '../../../lib/lab/chaos/shortest.js';
 import { Random } from '../../../lib/routing/random.js';
+import { claim, failed, health, request, tableOf } from '../../support/chaos-events.js';
 
 const test = suite('shortest history');
 
-const MASTERSHIP = 'aaaaaaaaaaaa';
+const NO_TABLE = { term: 0, mastership: '', seq: 0 };
 
 /** A history without a fault, of this many moments 50 ms apart. */
 function quiet(moments: number): ChaosEvent[] {
   return Array.from({ length: moments }, (_, i): ChaosEvent[] => {
     const atMs = i * 50;
-    const stamp = { term: 1, mastership: MASTERSHIP, seq: i };
+    const table = tableOf(1, i, atMs);
     return [
-      { kind: 'table', atMs, stamp },
-      {
-        kind: 'health',
-        sentMs: atMs,
-        atMs,
-        balancer: `b${i % 3}`,
-        life: 1,
-        role: 'slave',
-        term: 1,
-        hosts: 4,
-        table: stamp,
-      },
-      { kind: 'request', sentMs: atMs - 5, atMs, balancer: 'b1', method: 'GET', status: 200, host: 'h1', problem: '' },
+      table,
+      health(atMs, { balancer: `b${i % 3}`, table: table.stamp }),
+      request(atMs, { sentMs: atMs - 5 }),
       { kind: 'log', atMs, text: `line ${i}` },
     ];
   }).flat();
@@ -48,33 +39,14 @@ function violationOf(events: readonly ChaosEvent[]): Violation {
 }
 
 test('two claims to one term are all that is left of two thousand events', () => {
-  const claims = ['b1', 'b2'].map(
-    (name, i): ChaosEvent => ({ kind: 'claim', atMs: 5000 + 9000 * i, where: 'heartbeat', name, term: 3, mastership: null }),
-  );
-  const events = withEvents(quiet(500), [
-    ...claims,
-    { kind: 'claim', atMs: 200, where: 'heartbeat', name: 'b0', term: 2, mastership: null },
-    { kind: 'claim', atMs: 20_000, where: 'heartbeat', name: 'b0', term: 4, mastership: null },
-  ]);
+  const claims = ['b1', 'b2'].map((name, i) => claim(name, 3, null, 5000 + 9000 * i));
+  const events = withEvents(quiet(500), [...claims, claim('b0', 2, null, 200), claim('b0', 4, null, 20_000)]);
   assert.equal(shortestHistory(events, violationOf(events)), claims);
 });
 
 test('of two masters at once the pages stay that show how long', () => {
   const pages = (['b7', 'b8'] as const).flatMap((balancer) =>
-    Array.from({ length: 60 }, (_, i): ChaosEvent => {
-      const atMs = 3000 + i * 50;
-      return {
-        kind: 'health',
-        sentMs: atMs,
-        atMs,
-        balancer,
-        life: 1,
-        role: 'master',
-        term: 1,
-        hosts: 4,
-        table: { term: 0, mastership: '', seq: 0 },
-      };
-    }),
+    Array.from({ length: 60 }, (_, i) => health(3000 + i * 50, { balancer, role: 'master', table: NO_TABLE })),
   );
   const events = withEvents(quiet(200), pages);
   const violation = violationOf(events);
@@ -94,17 +66,7 @@ test('no event of the result can be left out, wherever a violation lies', () => 
   for (let seed = 1; seed <= 10; seed++) {
     const random = new Random(seed);
     const atMs = random.below(9000);
-    const step: ChaosEvent = {
-      kind: 'health',
-      sentMs: atMs,
-      atMs,
-      balancer: `b${random.below(3)}`,
-      life: 1,
-      role: 'slave',
-      term: 0,
-      hosts: 4,
-      table: { term: 0, mastership: '', seq: 0 },
-    };
+    const step = health(atMs, { balancer: `b${random.below(3)}`, term: 0, table: NO_TABLE });
     const events = withEvents(quiet(200), [step]);
     for (const violation of checkHistory(events)) {
       const shortest = shortestHistory(events, violation);
@@ -124,7 +86,7 @@ test('a history that does not show the violation has no shortest part', () => {
 test('a violation is printed with its shortest history, and with what was done and logged before', () => {
   const events = withEvents(quiet(100), [
     { kind: 'action', atMs: 2000, text: 'kill -9 b1' },
-    { kind: 'request', sentMs: 2100, atMs: 2130, balancer: 'b2', method: 'GET', status: 503, host: '', problem: '503 MEERCAT_NO_HOST' },
+    failed(2130, { sentMs: 2100, balancer: 'b2', status: 503, problem: '503 MEERCAT_NO_HOST' }),
   ]);
   const text = violationText(events, violationOf(events));
   const [first = '', second = '', third = ''] = text.split('\n');

@@ -7,10 +7,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findCgroups } from '../../../lib/agent/probes/cgroup-tree.js';
 import { pause } from '../../../lib/lab/health.js';
-import { startTicksOf, threadSecondsOf } from '../../../lib/lab/process-cpu.js';
+import { threadSecondsOf } from '../../../lib/lab/process-cpu.js';
 import { startProgram } from '../../../lib/lab/processes.js';
 import { Cgroups } from '../../../lib/lab/proof/cgroups.js';
 import { chooseQuota, shareCore } from '../../../lib/lab/proof/quota.js';
+import { startTicksOf } from '../../../lib/process-stat.js';
 import { createShutdown } from '../../../lib/shutdown.js';
 import { until, withTempDir } from '../../support/brackets.js';
 

@@ -51,7 +51,7 @@ test('requests that stand for several change as many rows as those for which the
   const cost: BalancerCost = { ...(FLEET.balancerCost as BalancerCost), rowMicros: 3, masterHostMicros: 3 };
   const useWith = (standsFor: number): ResourceUse => {
     const plan = { balancers: 2, hosts: 400, cpu: 'whole', clients: 'even' } as const;
-    const { scenario } = scaledScenario({ ...FLEET, balancerCost: cost }, plan, standsFor);
+    const { scenario } = scaledScenario({ ...FLEET, balancers: [2], balancerCost: cost }, plan, standsFor);
     const load = loadOf(scenario, 12_000 / standsFor);
     return runSimulation({ scenario, policy: 'adaptive', balancers: 2, load, seed: SEED }).use as ResourceUse;
   };
@@ -63,13 +63,23 @@ test('requests that stand for several change as many rows as those for which the
 
 test('with whole cores four balancers serve nearly four times as much as one; with its CPU shared they serve less than it', () => {
   const at = (balancers: number, cpu: 'whole' | 'total'): ScalingFigure =>
-    simulateFleet(FLEET, { balancers, hosts: 20, cpu, clients: 'even' }, SEED);
+    simulateFleet({ ...FLEET, balancers: [1, 4] }, { balancers, hosts: 20, cpu, clients: 'even' }, SEED);
   const [one, whole, total] = [at(1, 'whole'), at(4, 'whole'), at(4, 'total')];
   const ratio = whole.highestPerSecond / one.highestPerSecond;
   assert.ok(ratio > 3.7 && ratio <= 4.05, `${ratio}`);
   const shared = total.highestPerSecond / one.highestPerSecond;
   assert.ok(shared < 0.95 && shared > 0.5, `${shared}`);
   assert.match(String(total.breach), /the master/);
+});
+
+test('hosts are the same for fleets of all sizes, so that all have the same time within the objective', () => {
+  const speedOf = (balancers: number, hosts: number): number => {
+    const { hostSpeed, scenario, standsFor } = scaledScenario(FLEET, { balancers, hosts, cpu: 'whole', clients: 'even' });
+    assert.ok(Math.abs((scenario.hosts[0]?.speed as number) * standsFor - hostSpeed) < 1e-9 * hostSpeed);
+    return hostSpeed;
+  };
+  assert.is(speedOf(1, 100), speedOf(64, 100));
+  assert.ok(speedOf(1, 100) >= speedOf(1, 1000));
 });
 
 test('the plan has every size once in each comparison, and other clients for several balancers only', () => {

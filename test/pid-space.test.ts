@@ -2,8 +2,8 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isDead, pidSpace } from '../../lib/fleet/pid-space.js';
-import { ended, withMeercat } from '../support/meercat.js';
+import { isDead, pidSpace } from '../lib/pid-space.js';
+import { ended, withMeercat } from './support/meercat.js';
 
 const test = suite('pid space');
 

@@ -1,8 +1,7 @@
-// Whether the process behind another balancer's heartbeat is dead, as after `kill -9`. A process id says so only within
-// one kernel and one PID namespace: balancers elsewhere, and all where /proc does not tell, count as alive.
+// Whether the process behind a balancer's heartbeat or a run's folder is dead, as after `kill -9`. A process id says so only
+// within one kernel and one PID namespace: processes elsewhere, and all where /proc does not tell, count as alive.
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { NameHolder } from '../redis/fleet-store.js';
 
 /** The kernel and the PID namespace of this process, as `BOOT_ID/INODE` (proc(5), namespaces(7)); '' where they are unknown. */
 export function pidSpace(): string {
@@ -15,8 +14,14 @@ export function pidSpace(): string {
   }
 }
 
-/** Whether the holder of a name is a process of this PID namespace that no longer exists. */
-export function isDead({ pid, pidSpace: space }: Pick<NameHolder, 'pid' | 'pidSpace'>, ownSpace: string): boolean {
+/** A process as it names itself to others; any text. */
+export interface ProcessName {
+  readonly pid: string;
+  readonly pidSpace: string;
+}
+
+/** Whether this is a process of this PID namespace that no longer exists. */
+export function isDead({ pid, pidSpace: space }: ProcessName, ownSpace: string): boolean {
   if (ownSpace === '' || space !== ownSpace || !/^[1-9]\d{0,9}$/.test(pid)) return false;
   try {
     process.kill(Number(pid), 0);

@@ -1,0 +1,107 @@
+// The commands that look at a running fleet or change something in it, once their flags are read: each checks what it
+// was given, does its one thing through Redis, and ends.
+
+import { checkFleet } from '../lib/config/config.js';
+import type { OperatorAction } from '../lib/console/operator.js';
+import { MeercatError } from '../lib/errors.js';
+import { ALGORITHMS } from '../lib/model.js';
+import { isName, NAME_RULE } from '../lib/redis/names.js';
+
+interface StatusFlags {
+  readonly fleetKey?: string;
+  readonly redis: string;
+  readonly namespace: string;
+  readonly watch: boolean;
+  readonly json: boolean;
+  readonly costs: boolean;
+}
+
+/** `meercat status`. */
+export async function runStatus(flags: StatusFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { printStatus } = await import('../lib/console/status.js');
+  const abort = new AbortController();
+  process.on('SIGINT', () => abort.abort());
+  process.on('SIGTERM', () => abort.abort());
+  await printStatus(
+    {
+      redis: flags.redis,
+      namespace: flags.namespace,
+      fleetKeyFile: flags.fleetKey,
+      isWatching: flags.watch,
+      isJson: flags.json,
+      isCosts: flags.costs,
+    },
+    process.stdout,
+    abort.signal,
+  );
+}
+
+/** `meercat restart`. */
+export async function runRestart(flags: Omit<StatusFlags, 'watch' | 'costs'>): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { restartFleet } = await import('../lib/console/restart.js');
+  await restartFleet({ redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json }, process.stdout);
+}
+
+interface OperatorFlags {
+  readonly fleetKey?: string;
+  readonly redis: string;
+  readonly namespace: string;
+  readonly json: boolean;
+}
+
+/** `meercat drain`, `undrain` and `eject`. */
+export async function runOperator(action: OperatorAction, host: string, flags: OperatorFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const shown = JSON.stringify(host.slice(0, 80));
+  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
+  const { operate } = await import('../lib/console/operator.js');
+  await operate(
+    { action, host, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },
+    process.stdout,
+  );
+}
+
+/** What stands for each balancer's own algorithm. */
+const OWN_ALGORITHM = 'own';
+
+/** `meercat algorithm`. */
+export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const algorithm = name === OWN_ALGORITHM ? null : ALGORITHMS.find((each) => each === name);
+  if (algorithm === undefined)
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      `${JSON.stringify(name.slice(0, 80))} is no algorithm: ${ALGORITHMS.join(', ')}, or ${OWN_ALGORITHM} for that of each balancer`,
+    );
+  const { setAlgorithm } = await import('../lib/console/operator.js');
+  await setAlgorithm(
+    { algorithm, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },
+    process.stdout,
+  );
+}
+
+interface WhyFlags extends OperatorFlags {
+  readonly balancer?: string;
+}
+
+/** `meercat why`. */
+export async function runWhy(what: string, path: string | undefined, flags: WhyFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const { askWhy, readQuestion } = await import('../lib/console/why.js');
+  const question = readQuestion(what, path, flags.balancer);
+  if ('method' in question && path !== undefined && question.method !== what)
+    process.stderr.write(`meercat: ${what} is taken as ${question.method}: methods of HTTP are case-sensitive\n`);
+  await askWhy(
+    {
+      question,
+      balancer: flags.balancer,
+      redis: flags.redis,
+      namespace: flags.namespace,
+      fleetKeyFile: flags.fleetKey,
+      isJson: flags.json,
+    },
+    process.stdout,
+  );
+}

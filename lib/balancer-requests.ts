@@ -1,0 +1,124 @@
+// What requests of one balancer need, besides the listener: the hosts, the classes of requests, the loads that hosts
+// report in their answers, and the context of every exchange. All of it lives in the thread that serves; what the fleet
+// must know goes to the outbox.
+
+import { randomInt } from 'node:crypto';
+import type { BalancerConfig } from './config/config.js';
+import type { HostTls } from './config/traffic-config.js';
+import type { Deadlines } from './deadlines.js';
+import type { Lookup } from './health/host-addresses.js';
+import { probeHost } from './health/probe-host.js';
+import type { Log } from './log.js';
+import type { Algorithm, Policy } from './model.js';
+import type { Outbox } from './outbox.js';
+import { createPolicy } from './routing/policy.js';
+import { Random } from './routing/random.js';
+import { RequestClasses } from './routing/request-classes.js';
+import { RetryBudget } from './routing/retry-budget.js';
+import type { Shutdown } from './shutdown.js';
+import type { TableColumns } from './table/layout.js';
+import { TableReader } from './table/reader.js';
+import type { ToFleet } from './thread-messages.js';
+import { buildTrust } from './traffic/client/trusted.js';
+import { HostPool } from './traffic/host/host-pool.js';
+import { LoadHeaders } from './traffic/host/load-headers.js';
+import { FailureLog } from './traffic/log/failure-log.js';
+import { ReasonLog } from './traffic/log/reason-log.js';
+import type { ExchangeContext } from './traffic/request/exchange.js';
+import { createPickLog, Explainer } from './traffic/request/explainer.js';
+
+/** What the parts are made of. */
+export interface RequestPartsOptions extends Pick<ExchangeContext, 'accessLog' | 'clock' | 'count' | 'memory'> {
+  readonly config: BalancerConfig;
+  readonly columns: TableColumns;
+  readonly random: Random;
+  readonly deadlines: Deadlines;
+  readonly tls: HostTls;
+  readonly lookup: Lookup;
+  /** Differs for every start of the process. */
+  readonly instance: string;
+  readonly toFleet: Outbox<ToFleet>;
+  readonly log: Log;
+  /** Receives the closers. */
+  readonly shutdown: Shutdown;
+}
+
+/** The parts, of which only the context's policy ever changes. */
+export interface RequestParts {
+  readonly pool: HostPool;
+  readonly classes: RequestClasses;
+  readonly context: ExchangeContext;
+  readonly explainer: Explainer;
+  readonly policyOf: (algorithm: Algorithm) => Policy;
+}
+
+/** Builds them; nothing is listened on yet. */
+export function prepareRequests({
+  config,
+  columns,
+  clock,
+  count,
+  random,
+  deadlines,
+  memory,
+  accessLog,
+  tls,
+  lookup,
+  instance,
+  toFleet,
+  log,
+  shutdown,
+}: RequestPartsOptions): RequestParts {
+  const pool = new HostPool({
+    columns,
+    clock,
+    count,
+    deadlines,
+    rules: config,
+    tls,
+    probe: probeHost,
+    lookup,
+    events: {
+      onVerdict: () => toFleet.post({ type: 'verdict' }),
+      onReleased: (slot) => toFleet.post({ type: 'slot-released', slot }),
+      onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
+      onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
+      onLookupFailed: (host, reason) =>
+        log('warn', "the name of a host can't be looked up: the addresses known so far are used", { host, reason }),
+    },
+  });
+  shutdown.add(() => pool.close());
+  const classes = new RequestClasses(randomInt(2 ** 31));
+  const loads = new LoadHeaders({
+    clock,
+    count,
+    isKept: config.isLoadHeaderKept,
+    onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
+  });
+  shutdown.add(() => loads.stop());
+  // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
+  const picks = accessLog === undefined ? undefined : createPickLog(columns);
+  const policyOf = (algorithm: Algorithm): Policy => createPolicy(algorithm, random, picks);
+  const context: ExchangeContext = {
+    classes,
+    costs: columns,
+    view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
+    pool,
+    clock,
+    count,
+    timeouts: config,
+    // Identifies this process and reveals nothing else.
+    pseudonym: `meercat-${instance.slice(0, 8)}`,
+    loads,
+    tunnels: new Set(),
+    budget: new RetryBudget(config.retryBudgetPercent),
+    memory,
+    accessLog,
+    isTrusted: buildTrust(config.trust),
+    reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
+    ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
+    policy: policyOf(config.algorithm),
+  };
+  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
+  return { pool, classes, context, explainer, policyOf };
+}

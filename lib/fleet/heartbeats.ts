@@ -1,0 +1,101 @@
+// The heartbeats of one balancer: each is sent, and what Redis says of the fleet goes to the parts that act on it. One runs
+// at a time. A heartbeat that fails before the connection is up proves nothing; one that Redis refuses says why.
+
+import type { Clock } from '../clock.js';
+import { type Commands, reasonOf } from '../redis/connect.js';
+import type { FleetStanding } from '../redis/fleet-store.js';
+import type { LeaseDriver } from './lease-driver.js';
+import type { HeartbeatFacts, Membership } from './membership.js';
+import type { NameWatch } from './name-watch.js';
+import { oneAtATime } from './one-at-a-time.js';
+import type { RedisState } from './redis-state.js';
+import type { SettingsSync } from './settings-sync.js';
+
+/** The dependencies of `Heartbeats`. */
+export interface HeartbeatsOptions {
+  readonly name: string;
+  readonly client: Pick<Commands, 'status'>;
+  readonly clock: Clock;
+  readonly membership: Membership;
+  readonly redis: RedisState;
+  readonly names: NameWatch;
+  readonly lease: LeaseDriver;
+  readonly settings: SettingsSync;
+  /** What this balancer says of itself. */
+  readonly facts: () => HeartbeatFacts;
+  /** The fleet as Redis has it; the name and what bars from mastership are settled after it, before the rest. */
+  readonly onFleet: (fleet: FleetStanding) => void;
+  readonly onTerm: (term: number, mastership: string) => void;
+  /** The first heartbeat was answered, or refused. */
+  readonly onFirst: () => void;
+}
+
+/** Sends heartbeats, one after the other. */
+export class Heartbeats {
+  /** Sends one at once or, while one is on its way, once more after it. */
+  readonly send: () => Promise<void>;
+  readonly #options: HeartbeatsOptions;
+  #isStopped = false;
+  #hasJoined = false;
+  #isFirst = true;
+  #untilPrune = 0;
+  /** The current master's name in Redis. */
+  masterName: string | null = null;
+  /** Size of the fleet, as far as known. */
+  balancers = 1;
+
+  constructor(options: HeartbeatsOptions) {
+    this.#options = options;
+    this.send = oneAtATime(() => this.#sendOne());
+  }
+
+  /** Whether this balancer is in the fleet under its name. */
+  get hasJoined(): boolean {
+    return this.#hasJoined;
+  }
+
+  /** No more are sent, and what one still brings is dropped. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #sendOne(): Promise<void> {
+    if (this.#isStopped) return;
+    const { client, clock, membership, redis, names, facts } = this.#options;
+    const standing = facts();
+    const sentAtMs = clock();
+    try {
+      const fleet = await membership.sendHeartbeat(standing);
+      if (this.#isStopped) return;
+      this.#options.lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
+      this.#take(fleet);
+      if (standing.role === 'master' && this.#untilPrune-- <= 0) {
+        this.#untilPrune = 1;
+        await membership.prune(fleet.order);
+      }
+    } catch (error) {
+      // A lost connection is logged already; otherwise Redis refuses or does not answer.
+      if (client.status === 'ready') redis.refused(reasonOf(error));
+      else redis.missed(reasonOf(error));
+      // A heartbeat before the connection is up proves nothing.
+      if (client.status === 'ready') names.onUnknown();
+    }
+    if (!this.#isFirst || client.status !== 'ready') return;
+    this.#isFirst = false;
+    this.#options.onFirst();
+  }
+
+  #take(fleet: FleetStanding): void {
+    const { name, membership, redis, lease, settings, onFleet, onTerm } = this.#options;
+    redis.taken(fleet.denied);
+    this.masterName = fleet.master;
+    this.balancers = fleet.order.length;
+    onFleet(fleet);
+    const isNamed = membership.name.state === 'ours';
+    if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });
+    if (isNamed && !this.#hasJoined) void membership.announce({ kind: 'balancer-joined', name });
+    this.#hasJoined = isNamed;
+    onTerm(fleet.term.term, fleet.term.mastership);
+    settings.take(fleet.settings);
+  }
+}

@@ -1,0 +1,65 @@
+// The fleet thread's link to the hosts thread. A hosts thread that was restarted is told at once that this balancer is
+// master; what it says of its writes goes to the lease.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { FleetToHosts, HostsToFleet } from '../thread-messages.js';
+import type { HeldTerm } from '../redis/term.js';
+
+/** The dependencies of `HostsLink`. */
+export interface HostsLinkOptions {
+  readonly port: MessagePort;
+  /** What the hosts thread needs to take over, besides the term. */
+  readonly inheritance: () => Omit<Extract<FleetToHosts, { type: 'become-master' }>, 'type' | 'term' | 'mastership'>;
+  /** A newer master exists. */
+  readonly onFenced: (term: number) => void;
+  /** No other balancer has the key that the master of this term signs with. */
+  readonly onUnheard: (term: number) => void;
+  /** The master of this term can't publish. */
+  readonly onUnwritten: (term: number, reason: string) => void;
+}
+
+/** The link; survives restarts of the hosts thread. */
+export class HostsLink {
+  readonly #options: HostsLinkOptions;
+  #port: MessagePort;
+
+  constructor(options: HostsLinkOptions) {
+    this.#options = options;
+    this.#port = options.port;
+    this.#listen();
+  }
+
+  /** This balancer is master. */
+  becomeMaster({ term, mastership }: HeldTerm): void {
+    this.#post({ type: 'become-master', term, mastership, ...this.#options.inheritance() });
+  }
+
+  /** This balancer is master no more. */
+  becomeSlave(): void {
+    this.#post({ type: 'become-slave' });
+  }
+
+  /** The hosts thread was restarted; `held` is what it must know: the term, if this balancer is master. */
+  reconnect(port: MessagePort, held: HeldTerm | null): void {
+    this.#port = port;
+    this.#listen();
+    if (held !== null) this.becomeMaster(held);
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+
+  #post(message: FleetToHosts): void {
+    this.#port.postMessage(message);
+  }
+
+  #listen(): void {
+    const { onFenced, onUnheard, onUnwritten } = this.#options;
+    this.#port.on('message', (message: HostsToFleet) => {
+      if (message.type === 'fenced') onFenced(message.term);
+      else if (message.type === 'unheard') onUnheard(message.term);
+      else onUnwritten(message.term, message.reason);
+    });
+  }
+}

@@ -1,0 +1,92 @@
+// What the thread that serves requests tells the fleet thread, and what follows from it here: the counterpart of
+// lib/fleet-listener.ts. Nothing is answered; whatever can't be sent to Redis now is dropped or sent later by its part.
+
+import { type Clock, SECOND } from '../clock.js';
+import type { InbandReport } from '../model.js';
+import type { Commands } from '../redis/connect.js';
+import type { KeyRing } from '../redis/fleet-key.js';
+import type { Keys } from '../redis/keys.js';
+import type { MessageGate } from '../redis/message-gate.js';
+import { encodeReport } from '../redis/report-message.js';
+import type { MessageSigner } from '../redis/sign.js';
+import type { Count } from '../table/counters.js';
+import type { ToFleet } from '../thread-messages.js';
+import type { Heartbeats } from './heartbeats.js';
+import type { HostsLink } from './hosts-link.js';
+import type { InbandReports } from './inband-reports.js';
+import type { KeyWatch } from './key-watch.js';
+import type { LeaseDriver } from './lease-driver.js';
+import type { LoadSync } from './load-sync.js';
+import type { TableSync } from './table-sync.js';
+import type { WhyAnswers } from './why-answers.js';
+
+/** What the messages act on. */
+export interface MainThreadOptions {
+  readonly client: Commands;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly count: Count;
+  readonly ring: KeyRing;
+  readonly gate: MessageGate;
+  readonly signer: MessageSigner;
+  readonly table: TableSync;
+  readonly loads: LoadSync;
+  readonly inband: InbandReports;
+  readonly keyWatch: KeyWatch;
+  readonly why: WhyAnswers;
+  readonly hosts: HostsLink;
+  readonly lease: LeaseDriver;
+  readonly heartbeats: Heartbeats;
+}
+
+/** Builds what takes the messages of the main thread; `stop` is the caller's. */
+export function listenToMainThread(options: MainThreadOptions): (message: ToFleet) => void {
+  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats } = options;
+  return (message) => {
+    switch (message.type) {
+      case 'verdict':
+        table.rebuild();
+        break;
+      case 'hosts-known':
+        table.admitKnown();
+        break;
+      case 'inband-reports':
+        publishInband(options, message.reports);
+        break;
+      case 'why-answer':
+        why.answer(message.token, message.answer);
+        break;
+      case 'slot-released':
+        table.writer.release(message.slot);
+        break;
+      case 'classes':
+        loads.setClasses(message.classes);
+        break;
+      case 'fleet-key':
+        ring.replace('--fleet-key', message.text);
+        gate.onKeys();
+        keyWatch.onKeys();
+        table.readAgain();
+        void heartbeats.send();
+        break;
+      case 'hosts-port':
+        hosts.reconnect(message.port, lease.state.phase === 'master' ? lease.state : null);
+        break;
+      case 'resign':
+        void lease.stop();
+        break;
+      case 'stop':
+        break;
+    }
+  };
+}
+
+/** Publishes those reports of hosts that no other balancer has just published. */
+function publishInband({ client, keys, clock, count, signer, inband }: MainThreadOptions, reports: readonly InbandReport[]): void {
+  if (client.status !== 'ready') return;
+  for (const { slot: _, ...report } of inband.due(reports, clock())) {
+    count('inband_published');
+    const text = encodeReport({ ...report, intervalMs: SECOND, bye: false, via: 'inband' });
+    client.publish(keys.reports, signer.sign(keys.reports, text, 'balancer')).catch(() => undefined);
+  }
+}
