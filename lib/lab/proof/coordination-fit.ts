@@ -20,14 +20,19 @@ export function withCoordination(
   uses: readonly MeasuredUse[],
   at: MeasuredAt,
 ): BalancerCosts {
-  let fitted = costs;
+  let factor = 1;
   for (let step = 0; step < STEPS && uses.length > 0; step++) {
+    const fitted = scaled(costs, factor);
     const ratios = uses.map((use) => (use.balancers * use.coordinationCores) / simulatedCores(fitted, setup, use, at));
     const { median } = spreadOf(ratios.filter((ratio) => ratio > 0 && Number.isFinite(ratio)));
     if (!(median > 0)) return costs;
-    fitted = { ...fitted, slaveCores: fitted.slaveCores * median, masterCores: fitted.masterCores * median };
+    factor *= median;
   }
-  return fitted;
+  return factor === 1 ? costs : scaled(costs, factor);
+}
+
+function scaled(costs: BalancerCosts, factor: number): BalancerCosts {
+  return { ...costs, slaveCores: costs.slaveCores * factor, masterCores: costs.masterCores * factor };
 }
 
 /** CPU of the threads of all balancers that coordinate, in cores. */

@@ -29,7 +29,7 @@ function usesOf(costs: BalancerCosts): MeasuredUse[] {
     const side = { balancers, cores: 0.4 / balancers };
     const { use } = simulateTurn(calibrationRun(costs, SETUP, side, AT), 'fleet', 500, SETUP.seed + loadSeed(1, 50));
     const coordination = (use?.masterCores ?? 0) + (balancers === 1 ? 0 : (balancers - 1) * (use?.slaveCores ?? 0));
-    return { ...side, coordinationCores: coordination / balancers, percent: 50, perSecond: 500, micros: 100 };
+    return Object.assign(side, { coordinationCores: coordination / balancers, percent: 50, perSecond: 500, micros: 100 });
   });
 }
 

@@ -172,7 +172,10 @@ test('the timers of a fleet that has been running are anywhere in their interval
   const looksOf = (phase: number): number[] => {
     const queue = new EventQueue();
     const looks: number[] = [];
-    const busyShare = (): number => looks.push(queue.nowMs) * 0;
+    const busyShare = (): number => {
+      looks.push(queue.nowMs);
+      return 0;
+    };
     const common = { term: 1, balancer: 0, rows: [], costs: [], queue, clock: () => queue.nowMs, isWell: () => true };
     const master = new FleetMaster({ ...common, checkMs: () => 1, publish: () => undefined, busyShare, phase });
     while (queue.nextMs <= 2000) queue.runNext();
