@@ -9,7 +9,7 @@ import { KeyRing } from '../redis/fleet-key.js';
 import { createLeaseStore } from '../redis/lease-store.js';
 import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
-import { putBackSettings } from '../redis/settings.js';
+import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
 import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
@@ -135,7 +135,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     post,
     known: data.settings,
     gate,
-    putBack: (fields) => void putBackSettings(client, keys, fields).catch(() => undefined),
+    change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
   const hosts = new HostsLink({

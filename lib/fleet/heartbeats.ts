@@ -96,6 +96,6 @@ export class Heartbeats {
     if (isNamed && !this.#hasJoined) void membership.announce({ kind: 'balancer-joined', name });
     this.#hasJoined = isNamed;
     onTerm(fleet.term.term, fleet.term.mastership);
-    settings.take(fleet.settings);
+    settings.take(fleet.settings, lease.state.phase === 'master');
   }
 }

@@ -5,10 +5,10 @@ import type { Log } from '../log.js';
 import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
 import type { RememberedHash } from '../redis/remembered.js';
-import { GARBAGE_SETTINGS, parseSettings, type Settings } from '../redis/settings.js';
+import { GARBAGE_SETTINGS, parseSettings, type SettingChange, type Settings } from '../redis/settings.js';
 import type { Count } from '../table/counters.js';
 import type { FromFleet } from '../thread-messages.js';
-import { SignedSettings } from './signed-settings.js';
+import { type SettingFault, SignedSettings } from './signed-settings.js';
 import type { TableSync } from './table-sync.js';
 
 /** The dependencies of `SettingsSync`. */
@@ -21,9 +21,16 @@ export interface SettingsSyncOptions {
   /** The fields the previous thread knew, if it died. */
   readonly known: Readonly<Record<string, string>>;
   readonly gate: MessageGate;
-  /** Writes settings to Redis that are in force and that somebody removed there. */
-  readonly putBack: (fields: ReadonlyMap<string, string>) => void;
+  /** Writes settings to Redis that are in force and that do not stand there as they should. Called once a heartbeat at most. */
+  readonly change: (changes: readonly SettingChange[]) => void;
 }
+
+/** How each kind of change is logged. */
+const FAULTS: Readonly<Record<SettingFault, readonly [level: 'info' | 'warn', message: string]>> = {
+  missing: ['warn', 'settings were removed without an operator’s key: they stay in force, and are written back'],
+  overwritten: ['warn', 'settings were overwritten with what does not count: they stay in force, and are written back'],
+  'old key': ['info', 'settings that are signed with the old fleet key are signed again with the new one'],
+};
 
 /** Applies the settings to one balancer. */
 export class SettingsSync {
@@ -31,7 +38,8 @@ export class SettingsSync {
   readonly #signed: SignedSettings;
   #wrong: number;
   #fields: ReadonlyMap<string, string>;
-  #isMissing = false;
+  /** What was wrong at the last heartbeat. */
+  #faults: ReadonlySet<SettingFault> = new Set();
 
   constructor(options: SettingsSyncOptions) {
     this.#options = options;
@@ -47,16 +55,14 @@ export class SettingsSync {
     return [{ key: this.#options.keys.settings, fields: this.#fields }];
   }
 
-  /** Applies what changed since the last call, and remembers it. */
-  take(read: Settings): void {
-    const { keys, table, count, log, post, putBack, gate } = this.#options;
-    const inForce = this.#signed.take(read.fields);
-    if (inForce.missing.size > 0) {
-      if (!this.#isMissing)
-        log('warn', 'settings were removed without an operator’s key: they stay in force, and are written back', { key: keys.settings });
-      putBack(inForce.missing);
-    }
-    this.#isMissing = inForce.missing.size > 0;
+  /** Applies what changed since the last call, and remembers it. What is wrong in Redis is corrected, by the master also its keys. */
+  take(read: Settings, isMaster: boolean): void {
+    const { keys, table, count, log, post, change, gate } = this.#options;
+    const inForce = this.#signed.take(read.fields, isMaster);
+    const faults = new Set(inForce.changes.map(({ fault }) => fault));
+    for (const fault of faults) if (!this.#faults.has(fault)) log(...FAULTS[fault], { key: keys.settings });
+    this.#faults = faults;
+    if (inForce.changes.length > 0) change(inForce.changes);
     const { algorithm, operatorStates, fields, ...parsed } = gate.ring.isKeyed ? parseSettings(Object.fromEntries(inForce.fields)) : read;
     const wrong = parsed.wrong + inForce.refused.length + (gate.ring.isKeyed && read === GARBAGE_SETTINGS ? 1 : 0);
     if (fields.size !== this.#fields.size || [...fields].some(([field, value]) => this.#fields.get(field) !== value)) {

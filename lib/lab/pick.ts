@@ -86,13 +86,25 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
         ...flat.map(({ algorithm, fromHosts, toHosts, ratio }) => [algorithm, `${ratio} (${toHosts} : ${fromHosts} hosts)`]),
       ],
       [
-        ['message bytes', 'µs to sign', 'µs to check'],
-        ...signatures.map(({ bytes, signMicros, checkMicros }) => [bytes, signMicros, checkMicros]),
+        ['message bytes', 'min µs to sign', 'median', 'min µs to check', 'median', 'createHmac alone'],
+        ...signatures.map(({ bytes, signMicros, signMedianMicros, checkMicros, checkMedianMicros, createHmacMicros }) => [
+          bytes,
+          signMicros,
+          signMedianMicros,
+          checkMicros,
+          checkMedianMicros,
+          createHmacMicros,
+        ]),
       ],
     ],
     goals: [
       goalBelow('median of the slowest', Math.max(...all.map(({ medianNs }) => medianNs)), GOAL_NS, 'ns'),
-      goalBelow('a signature of 300 bytes, made or checked', Math.max(small.signMicros, small.checkMicros), SIGNATURE_GOAL_MICROS, 'µs'),
+      goalBelow(
+        'minimum for a signature of 300 bytes, made or checked',
+        Math.max(small.signMicros, small.checkMicros),
+        SIGNATURE_GOAL_MICROS,
+        'µs',
+      ),
     ],
     wrong,
     figures: { byPolicy: all, flat, signatures },

@@ -1,8 +1,9 @@
 // The fleet key: how it is written, what is derived from it, and who may sign or check what with which part of it.
 // Invariant: key material stands in no message; a text that is not understood as a whole gives no key at all.
 
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { MeercatError } from '../errors.js';
+import { hmacSha256, type MacKey, macKeyOf } from './mac.js';
 import { isName, NAME_RULE } from './names.js';
 
 /** Who a message comes from. */
@@ -40,7 +41,7 @@ interface KeyLine {
 /** A key, and the public name under which others find theirs. */
 export interface SigningKey {
   readonly id: string;
-  readonly key: KeyObject;
+  readonly key: MacKey;
   readonly scope: string;
 }
 
@@ -150,8 +151,9 @@ export class KeyRing {
   #lines: readonly KeyLine[] = [];
   #acceptsUnsigned = false;
   #signing = new Map<SenderRole, SigningKey>();
-  #checking = new Map<string, KeyObject>();
-  #agents = new Map<string, KeyObject>();
+  /** By the id of the fleet key, then by role. */
+  #checking = new Map<string, Map<SenderRole, MacKey>>();
+  #agents = new Map<string, MacKey>();
 
   /** The keys of a file's text; an empty text is no key. Throws MEERCAT_BAD_CONFIG under the name of `source`. */
   constructor(source = '', text = '', allowed: readonly KeyKind[] = ['fleet']) {
@@ -162,12 +164,14 @@ export class KeyRing {
   replace(source: string, text: string, allowed: readonly KeyKind[] = ['fleet']): void {
     const { lines, acceptsUnsigned } = text === '' ? { lines: [], acceptsUnsigned: false } : parseLines(source, text, allowed);
     const signing = new Map<SenderRole, SigningKey>();
-    const checking = new Map<string, KeyObject>();
+    const checking = new Map<string, Map<SenderRole, MacKey>>();
     for (const { kind, id, scope, material } of lines) {
+      const byRole = new Map<SenderRole, MacKey>();
+      checking.set(id, byRole);
       for (const role of kind === 'fleet' ? FLEET_ROLES : [kind]) {
-        const key = createSecretKey(kind === 'fleet' ? derive(material, role) : material);
+        const key = macKeyOf(kind === 'fleet' ? derive(material, role) : material);
         if (!signing.has(role)) signing.set(role, { id, key, scope });
-        if (kind !== 'agent') checking.set(`${id} ${role}`, key);
+        if (kind !== 'agent') byRole.set(role, key);
       }
     }
     this.#lines = lines;
@@ -209,25 +213,25 @@ export class KeyRing {
 
   /** Whether the fleet key of this id is known. */
   knows(id: string): boolean {
-    return this.#lines.some((line) => line.id === id);
+    return this.#checking.has(id);
   }
 
   /** The key that checks what this role signed; undefined when it is not known. For an agent it is derived, and kept by {@link keep}. */
-  checkingKey(id: string, role: SenderRole, scope: string): KeyObject | undefined {
-    if (role !== 'agent') return this.#checking.get(`${id} ${role}`);
+  checkingKey(id: string, role: SenderRole, scope: string): MacKey | undefined {
+    if (role !== 'agent') return this.#checking.get(id)?.get(role);
     const known = this.#agents.get(`${id} ${scope}`);
     if (known !== undefined) return known;
     const line = this.#lines.find((each) => each.id === id && each.kind === 'fleet');
-    return line && createSecretKey(derive(line.material, `agent ${scope}`));
+    return line && macKeyOf(derive(line.material, `agent ${scope}`));
   }
 
   /** Remembers the key of an agent whose signature was good: nobody else may fill the memory. */
-  keep(id: string, scope: string, key: KeyObject): void {
+  keep(id: string, scope: string, key: MacKey): void {
     if (this.#agents.size < MAX_AGENT_KEYS) this.#agents.set(`${id} ${scope}`, key);
   }
 }
 
-/** HMAC-SHA256 (RFC 2104) as base64url: 43 characters. */
-export function macOf(key: KeyObject, place: string, text: string): string {
-  return createHmac('sha256', key).update(`${place}\n`).update(text).digest('base64url');
+/** The MAC of what is said at a place: HMAC-SHA256 as base64url, 43 characters. */
+export function macOf(key: MacKey, place: string, text: string): string {
+  return hmacSha256(key, `${place}\n`, text);
 }

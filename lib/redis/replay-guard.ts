@@ -20,7 +20,7 @@ interface Run {
   highest: number;
   /** Numbers below this one are not remembered, and refused. */
   floor: number;
-  /** The highest one and those shortly before it. */
+  /** The highest one and those shortly before it, in ascending order. */
   recent: number[];
   /** How long `recent` gets before it is trimmed. */
   trimAt: number;
@@ -53,12 +53,15 @@ export class ReplayGuard {
       runs.set(run, { highest: seq, floor: 0, recent: [seq], trimAt: MIN_TRIM });
       return true;
     }
-    if (seq <= known.highest) {
-      if (seq < Math.max(known.floor, known.highest - REORDER_MICROS) || known.recent.includes(seq)) return false;
-    } else {
+    if (seq > known.highest) {
       known.highest = seq;
+      known.recent.push(seq);
+    } else {
+      if (seq < Math.max(known.floor, known.highest - REORDER_MICROS)) return false;
+      const at = placeOf(known.recent, seq);
+      if (known.recent[at] === seq) return false;
+      known.recent.splice(at, 0, seq);
     }
-    known.recent.push(seq);
     if (known.recent.length >= known.trimAt) trim(known);
     return true;
   }
@@ -75,13 +78,23 @@ export class ReplayGuard {
 }
 
 function trim(run: Run): void {
-  run.floor = Math.max(run.floor, run.highest - REORDER_MICROS);
-  run.recent = run.recent.filter((seq) => seq >= run.floor);
-  if (run.recent.length > MAX_RECENT) {
-    run.recent = run.recent.toSorted((one, other) => one - other).slice(-MAX_RECENT);
-    run.floor = run.recent[0] as number;
-  }
+  const { recent, highest } = run;
+  const oldest = placeOf(recent, highest - REORDER_MICROS);
+  const from = Math.max(oldest, recent.length - MAX_RECENT);
+  run.floor = Math.max(run.floor, from > oldest ? (recent[from] as number) : highest - REORDER_MICROS);
+  run.recent = recent.slice(from);
   run.trimAt = Math.max(MIN_TRIM, 2 * run.recent.length);
+}
+
+/** Where this number stands in ascending ones, or would stand. */
+function placeOf(ascending: readonly number[], seq: number): number {
+  let [from, to] = [0, ascending.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((ascending[middle] as number) < seq) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function forgetOldest(runs: Map<string, Run>): void {

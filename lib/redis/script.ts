@@ -32,10 +32,10 @@ export async function runScript(
   client: Commands,
   script: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
   // One array: spreading the arguments of a few thousand hosts would overflow the stack.
-  const all = [...keys, ...args.map(String)];
+  const all = [...keys, ...args.map((each) => (Buffer.isBuffer(each) ? each : String(each)))];
   if (script.plain === undefined) return run(client, script, keys.length, all);
   if (withoutFlags.has(client)) return run(client, script.plain, keys.length, all);
   try {
@@ -47,7 +47,7 @@ export async function runScript(
   }
 }
 
-async function run(client: Commands, { lua, sha }: Script, keyCount: number, all: string[]): Promise<unknown> {
+async function run(client: Commands, { lua, sha }: Script, keyCount: number, all: (string | Buffer)[]): Promise<unknown> {
   try {
     return await client.evalsha(sha, keyCount, all);
   } catch (error) {

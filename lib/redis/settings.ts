@@ -6,6 +6,7 @@ import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from 
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import { isName } from './names.js';
+import { defineVitalScript, runScript } from './script.js';
 import type { Expected, MessageSigner } from './sign.js';
 import { splitSignature, withoutSignature } from './signature.js';
 
@@ -138,17 +139,49 @@ async function forgetTakenBack(client: Commands, keys: Keys): Promise<void> {
   if (fields.length > 0) await client.hdel(keys.settings, ...fields);
 }
 
-/** Writes fields that are missing; a key of another type is replaced. Rejects if Redis is unreachable. */
-export async function putBackSettings(client: Commands, keys: Keys, fields: ReadonlyMap<string, string>): Promise<void> {
-  const write = (): ReturnType<ReturnType<Commands['pipeline']>['exec']> => {
-    const pipeline = client.pipeline();
-    for (const [field, value] of fields) pipeline.hsetnx(keys.settings, field, value);
-    return pipeline.exec();
-  };
-  const replies = await write();
-  if (replies?.some(([error]) => isWrongType(error)) !== true) return;
-  await client.del(keys.settings);
-  await write();
+/** A field that does not hold what it should. */
+export interface SettingChange {
+  readonly field: string;
+  /** What was read there; null if the field was missing, or its value longer than any that counts. */
+  readonly from: string | null;
+  readonly to: string;
+}
+
+// KEYS: settings. ARGV: the length in bytes above which a value counts as none, then for each change: field, 1 if something was
+// read there, what was read, and what is to be written. A key of another type is garbage.
+const CHANGE_SETTINGS = defineVitalScript(`
+local type = redis.call('TYPE', KEYS[1]).ok
+if type ~= 'hash' and type ~= 'none' then redis.call('DEL', KEYS[1]) end
+local written = 0
+for at = 2, #ARGV, 4 do
+  local now = redis.call('HGET', KEYS[1], ARGV[at])
+  local isSame
+  if ARGV[at + 1] == '1' then isSame = now == ARGV[at + 2] else isSame = not now or #now > tonumber(ARGV[1]) end
+  if isSame then
+    redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 3])
+    written = written + 1
+  end
+end
+return written`);
+
+/** Bytes that are no UTF-8 are read as this: what was read can't be compared with what is there. */
+const UNREADABLE = '\ufffd';
+
+/**
+ * Changes fields that still hold exactly what was read; in one step, so that what somebody wrote meanwhile stays. Returns
+ * how many were changed. Rejects if Redis is unreachable.
+ */
+export async function changeSettings(client: Commands, keys: Keys, changes: readonly SettingChange[]): Promise<number> {
+  const args: (string | number | Buffer)[] = [MAX_VALUE_LENGTH];
+  for (const { field, from, to } of changes) {
+    let bytes: string | Buffer | null = from;
+    if (from?.includes(UNREADABLE) === true) {
+      bytes = await client.hgetBuffer(keys.settings, field);
+      if (bytes?.toString() !== from) continue;
+    }
+    args.push(field, bytes === null ? 0 : 1, bytes ?? '', to);
+  }
+  return Number(await runScript(client, CHANGE_SETTINGS, [keys.settings], args));
 }
 
 function isWrongType(error: unknown): boolean {

@@ -1,10 +1,11 @@
 // Signs messages and checks signatures, with the keys of a ring. Without a key nothing is signed, and a signature is cut
 // off unread. Invariant: with a key that does not accept unsigned messages, nothing counts whose MAC is not good.
 
-import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { isInScope, type KeyRing, macOf, type SenderRole } from './fleet-key.js';
+import { randomBytes } from 'node:crypto';
+import { isInScope, type KeyRing, macOf, type SenderRole, type SigningKey } from './fleet-key.js';
+import { isSameMac } from './mac.js';
 import { ReplayGuard } from './replay-guard.js';
-import { formatSignature, MAC_LENGTH, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
+import { formatSignature, MAX_SIGNATURE, type Signature, splitSignature } from './signature.js';
 
 /** Why a message does not count. `key`: signed with a key that is not known here. `role`: its sender may not say this. */
 export type SignatureFault = 'unsigned' | 'altered' | 'key' | 'role' | 'replayed' | 'clock';
@@ -65,19 +66,16 @@ export class MessageSigner {
     if (signing === undefined) return text;
     // Grows also when the clock is set back.
     this.#lastSeq = Math.max(this.#lastSeq + 1, this.#nowMicros());
-    const covered =
-      text +
-      formatSignature({
-        keyId: signing.id,
-        role,
-        sender: this.#sender,
-        run: this.#run,
-        scope: signing.scope,
-        term,
-        seq: this.#lastSeq,
-        isOpen: this.#ring.acceptsUnsigned,
-      });
-    return `${covered} mac=${macOf(signing.key, place, covered)}`;
+    return signedWith(signing, place, text, {
+      keyId: signing.id,
+      role,
+      sender: this.#sender,
+      run: this.#run,
+      scope: signing.scope,
+      term,
+      seq: this.#lastSeq,
+      isOpen: this.#ring.acceptsUnsigned,
+    });
   }
 }
 
@@ -108,7 +106,7 @@ export class MessageChecker {
     const key = this.#ring.checkingKey(keyId, role, scope);
     // An operator can check what operators say, and nothing else.
     if (key === undefined) return refuse('role');
-    if (!isSame(macOf(key, place, split.covered), split.mac)) return refuse('altered');
+    if (!isSameMac(macOf(key, place, split.covered), split.mac)) return refuse('altered');
     if (role === 'agent') this.#ring.keep(keyId, scope, key);
     if (!expected.roles.includes(role) || (role === 'agent' && !isInScope(sender, scope))) return refuse('role');
     const nowMicros = this.#nowMicros();
@@ -126,13 +124,19 @@ export class MessageChecker {
   }
 }
 
-/** Compares in constant time. The texts are compared, not what they stand for: base64url has several texts for some bytes. */
-function isSame(one: string, other: string): boolean {
-  if (one.length !== MAC_LENGTH || other.length !== MAC_LENGTH) return false;
-  ONE.write(one, 'latin1');
-  OTHER.write(other, 'latin1');
-  return timingSafeEqual(ONE, OTHER);
+/**
+ * A stored message under the key that signs now: the same text, sender, run and number. Null when it is signed with that
+ * key already, or does not count with the keys of this ring; what is unsigned never gets a signature here.
+ */
+export function signAgain(ring: KeyRing, place: string, whole: string, expected: Expected): string | null {
+  const checked = new MessageChecker(ring).check(place, whole, expected);
+  if (!checked.ok || checked.by === null) return null;
+  const signing = ring.signingKey(checked.by.role);
+  if (signing === undefined || signing.id === checked.by.keyId) return null;
+  return signedWith(signing, place, checked.text, { ...checked.by, keyId: signing.id });
 }
 
-/** Written anew by each comparison, and read at once. */
-const [ONE, OTHER] = [Buffer.alloc(MAC_LENGTH), Buffer.alloc(MAC_LENGTH)];
+function signedWith({ key }: SigningKey, place: string, text: string, signature: Signature): string {
+  const covered = text + formatSignature(signature);
+  return `${covered} mac=${macOf(key, place, covered)}`;
+}

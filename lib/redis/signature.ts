@@ -33,9 +33,6 @@ export interface SignedText {
   readonly mac: string;
 }
 
-/** Characters of a MAC: 32 bytes as base64url. */
-export const MAC_LENGTH = 43;
-
 /** A signature is shorter than this. */
 export const MAX_SIGNATURE = 640;
 
@@ -55,8 +52,9 @@ export function splitSignature(whole: string): SignedText | null {
   if (from < 0 || whole.length - from > MAX_SIGNATURE) return null;
   const match = FORM.exec(whole.slice(from));
   if (match === null) return null;
-  const [, keyId = '', role = '', sender = '', run = '', scope = '', term = '0', seq = '', open, mac = ''] = match;
-  if (!isName(sender) || !Number.isSafeInteger(Number(seq)) || !Number.isSafeInteger(Number(term))) return null;
+  const [, keyId = '', role = '', sender = '', run = '', scope = '', term, seq, open, mac = ''] = match;
+  const [termNumber, seqNumber] = [term === undefined ? 0 : Number(term), Number(seq)];
+  if (!isName(sender) || !Number.isSafeInteger(seqNumber) || !Number.isSafeInteger(termNumber)) return null;
   return {
     text: whole.slice(0, from),
     signature: {
@@ -65,8 +63,8 @@ export function splitSignature(whole: string): SignedText | null {
       sender,
       run,
       scope,
-      term: Number(term),
-      seq: Number(seq),
+      term: termNumber,
+      seq: seqNumber,
       isOpen: open !== undefined,
     },
     covered: whole.slice(0, -' mac='.length - mac.length),

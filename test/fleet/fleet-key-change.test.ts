@@ -4,12 +4,25 @@
 import { writeFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { operate } from '../../lib/console/operator.js';
 import { agentKeysOf, KeyRing } from '../../lib/redis/fleet-key.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
+import { writeOperatorState } from '../../lib/redis/settings.js';
+import { splitSignature } from '../../lib/redis/signature.js';
 import { until, withTempDir } from '../support/brackets.js';
 import { KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
-import { KEY, OTHER_KEY, signerFor, reportOf, putFile, withKeyedFleet, counts, isUnharmed } from '../support/keyed-fleet.js';
+import {
+  KEY,
+  type KeyedFleet,
+  OTHER_KEY,
+  signerFor,
+  reportOf,
+  putFile,
+  withKeyedFleet,
+  counts,
+  isUnharmed,
+} from '../support/keyed-fleet.js';
 
 const test = suite('fleet key change');
 
@@ -46,6 +59,68 @@ test('the key is changed in a running fleet without a request that is lost and w
     const agent = signerFor(agentKeysOf('', KEY, 'h1')[0] as string, 'h1');
     await client.publish(KEYS.reports, agent.sign(KEYS.reports, reportOf('h1', url), 'agent'));
     await counts([b1], 'reports_dropped_key', 1);
+  }));
+
+/** The settings that do not count for who has this key alone. */
+const notSignedWith = async ({ client }: KeyedFleet, key: string): Promise<readonly string[]> =>
+  (await readFleet(client, KEYS, new KeyRing('', key))).problems.filter((each) => /not signed with the fleet’s key/.test(each));
+
+test('what operators set stays in force when the key is changed, also for a balancer that has never had the old one', () =>
+  withKeyedFleet(KEY, async (stage) => {
+    const { balancers, keyFiles, client, redis, operatorFile } = stage;
+    const isDrained = async ({ port }: TestBalancer): Promise<boolean> => (await ask(port)).status === 503;
+    const command = { host: 'h1', redis, namespace: KEYS.namespace, isJson: true, fleetKeyFile: operatorFile } as const;
+    await operate({ ...command, action: 'drain' }, { write: () => true });
+    // What was taken back has a number too.
+    await writeOperatorState(client, KEYS, 'h2', null, signerFor(KEY, 'operator'));
+    await until(async () => (await Promise.all(balancers.map(isDrained))).every(Boolean), { timeoutMs: SLOW_MS, what: 'h1 to be drained' });
+    const before = await client.hgetall(KEYS.settings);
+    for (const text of [`${KEY}\n${OTHER_KEY}`, `${OTHER_KEY}\n${KEY}`, OTHER_KEY]) {
+      const ids = new KeyRing('', text).ids.join(',');
+      for (const [index, { balancer }] of balancers.entries()) {
+        await putFile(keyFiles[index] as string, text);
+        balancer.reloadFleetKey();
+      }
+      const haveIt = async (): Promise<boolean> =>
+        (await Promise.all(balancers.map(({ name }) => client.hget(KEYS.balancer(name), 'fleet_key')))).every((each) => each === ids);
+      await until(haveIt, { timeoutMs: SLOW_MS, what: ids });
+      const [first = ''] = text.split('\n');
+      await until(async () => (await notSignedWith(stage, first)).length === 0, {
+        timeoutMs: SLOW_MS,
+        what: 'all settings to be signed with the first key',
+      });
+    }
+    await withBalancer({ redis: [redis], leaseTtlMs: 4000, name: 'late', fleetKeyFile: keyFiles[0] as string }, async (late) => {
+      await late.knows(1);
+      assert.ok(await isDrained(late), late.lines.join('\n'));
+      assert.is(late.counter('settings_dropped'), 0);
+    });
+    // It is the same setting for those that knew it.
+    const after = await client.hgetall(KEYS.settings);
+    assert.equal(Object.keys(after).toSorted(), ['host:h1', 'host:h2']);
+    for (const [field, raw] of Object.entries(after)) {
+      const [was, is] = [splitSignature(before[field] as string), splitSignature(raw)];
+      assert.equal([is?.text, is?.signature], [was?.text, { ...was?.signature, keyId: new KeyRing('', OTHER_KEY).ids[0] }]);
+    }
+    for (const each of balancers) {
+      assert.ok(await isDrained(each));
+      assert.equal([each.counter('settings_dropped'), each.counter('messages_dropped_replayed')], [0, 0]);
+      assert.is(each.lines.filter((line) => /an operator (?:took a host out|let a host in)/.test(line)).length, 1, each.lines.join('\n'));
+    }
+  }));
+
+test('what an operator signs with the old key, once the new one signs, is in force and signed again', () =>
+  withKeyedFleet(`${OTHER_KEY}\n${KEY}`, async (stage) => {
+    const { balancers, redis, operatorFile } = stage;
+    const command = { host: 'h1', redis, namespace: KEYS.namespace, isJson: true, fleetKeyFile: operatorFile } as const;
+    await operate({ ...command, action: 'drain' }, { write: () => true });
+    for (const { port } of balancers)
+      await until(async () => (await ask(port)).status === 503, { timeoutMs: SLOW_MS, what: 'h1 to be drained' });
+    await until(async () => (await notSignedWith(stage, OTHER_KEY)).length === 0, {
+      timeoutMs: SLOW_MS,
+      what: 'a setting under the new key',
+    });
+    for (const { port } of balancers) assert.is((await ask(port)).status, 503);
   }));
 
 test('a key file that is spoilt while the fleet runs is refused, and the old key stays', () =>

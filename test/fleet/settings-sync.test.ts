@@ -39,13 +39,13 @@ function openStage(known: Record<string, string> = {}) {
       () => undefined,
       () => undefined,
     ),
-    putBack: () => undefined,
+    change: () => void done.push('change'),
   });
   return {
     sync,
     take: (fields: Record<string, string>) => {
       done.length = 0;
-      sync.take(parseSettings(fields));
+      sync.take(parseSettings(fields), true);
       return done.slice();
     },
   };

@@ -1,5 +1,6 @@
 // What is remembered of senders: as much as is needed so that no number counts twice, and not more.
 
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ReplayGuard } from '../../lib/redis/replay-guard.js';
@@ -29,6 +30,24 @@ test('however many messages come within a second, none of them counts twice', ()
   const seqs = Array.from({ length: 10_000 }, (_, i) => 100 * SECOND + i * 50);
   for (const seq of seqs) assert.ok(guard.isNew('b1', 'r', seq, 0));
   for (const seq of seqs) assert.not.ok(guard.isNew('b1', 'r', seq, 0), String(seq));
+});
+
+test('numbers in any order count once each, and all of them within a second of the newest count', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 600 }), { maxLength: 400 }), (steps) => {
+      const guard = new ReplayGuard();
+      const seen = new Set<number>();
+      let highest = 0;
+      for (const step of steps) {
+        // Within 1.2 s: some are too late.
+        const seq = 100 * SECOND + step * 2000;
+        const isExpected = !seen.has(seq) && seq >= highest - SECOND;
+        assert.is(guard.isNew('b1', 'r', seq, 0), isExpected, `${seq} after ${highest}`);
+        if (isExpected) seen.add(seq);
+        highest = Math.max(highest, seq);
+      }
+    }),
+  );
 });
 
 test('senders are limited, and those known go on', () => {

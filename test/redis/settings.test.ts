@@ -7,7 +7,7 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { heartbeat, restoreFleet } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore } from '../../lib/redis/lease-store.js';
-import { parseSettings, putBackSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
+import { parseSettings, changeSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
 import type { OperatorState } from '../../lib/model.js';
 import { withRedis } from '../support/brackets.js';
 import { withClients } from '../support/redis-client.js';
@@ -119,19 +119,38 @@ test('missing fields are restored, and existing ones stay: they were written aft
     assert.is(await client.get(KEYS.term), '8', 'one more than was seen: one election may have been missed');
   }));
 
-test('what balancers write back keeps existing fields, and replaces a key of another type', () =>
+test('a setting is changed if it still is what was read, and what somebody wrote meanwhile stays', () =>
   withStage(async (client) => {
-    const known = new Map([
-      ['algorithm', 'adaptive'],
-      ['host:h1', 'drained'],
-    ]);
-    await client.hset(KEYS.settings, 'algorithm', 'round-robin');
-    await putBackSettings(client, KEYS, known);
-    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { algorithm: 'round-robin', 'host:h1': 'drained' });
-    await client.del(KEYS.settings);
+    await client.hset(KEYS.settings, 'host:h1', 'read', 'host:h2', 'newer', 'host:h3', 'there', 'host:h5', 'x'.repeat(4097));
+    const changes = ['host:h1', 'host:h2', 'host:gone'].map((field) => ({ field, from: 'read', to: 'known' }));
+    const missing = ['host:h3', 'host:h4', 'host:h5'].map((field) => ({ field, from: null, to: 'known' }));
+    assert.is(await changeSettings(client, KEYS, [...changes, ...missing]), 3);
+    // What is longer than any setting was not read at all.
+    assert.equal(
+      { ...(await client.hgetall(KEYS.settings)) },
+      { 'host:h1': 'known', 'host:h2': 'newer', 'host:h3': 'there', 'host:h4': 'known', 'host:h5': 'known' },
+    );
+  }));
+
+test('what is no UTF-8, or long in bytes only, is changed like any other text', () =>
+  withStage(async (client) => {
+    const long = '€'.repeat(2000);
+    await client.hset(KEYS.settings, 'host:h1', Buffer.from([0xff, 0x00, 0xfe]), 'host:h2', long, 'host:h3', Buffer.from([0xfd]));
+    const read = parseSettings(await client.hgetall(KEYS.settings)).fields;
+    await client.hset(KEYS.settings, 'host:h3', 'newer');
+    await changeSettings(
+      client,
+      KEYS,
+      [...read].map(([field, from]) => ({ field, from, to: 'known' })),
+    );
+    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { 'host:h1': 'known', 'host:h2': 'known', 'host:h3': 'newer' });
+  }));
+
+test('a key of another type is replaced by what is missing', () =>
+  withStage(async (client) => {
     await client.rpush(KEYS.settings, 'garbage');
-    await putBackSettings(client, KEYS, known);
-    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { algorithm: 'adaptive', 'host:h1': 'drained' });
+    await changeSettings(client, KEYS, [{ field: 'host:h1', from: null, to: 'drained' }]);
+    assert.equal({ ...(await client.hgetall(KEYS.settings)) }, { 'host:h1': 'drained' });
   }));
 
 test('several hashes are restored in the same way, and one that can’t be written does not affect the others', () =>

@@ -94,6 +94,33 @@ test('the signature is HMAC-SHA256 with a key by HKDF-SHA256, as anybody can com
   assert.match(covered, /^\{"v":1\} sig=1 key=[0-9a-f]{8} role=balancer from=b1 run=[0-9a-f]{8} seq=1764500000000000$/);
 });
 
+/** Made by the version that introduced the fleet key; the last one holds what takes two and four bytes as UTF-8. */
+const FROM_THE_FIRST_VERSION: readonly (readonly [place: string, whole: string])[] = [
+  [
+    'meercat:stats',
+    '{"v":1,"term":7} sig=1 key=931b2cef role=master from=b1 run=e6607ac5 term=7 seq=1764500000000000 open mac=Yu5sn6u7qQxo7CXaD3WUy2Byjl4ro0xuE4oQlv_aiPs',
+  ],
+  [
+    'meercat:reports',
+    '{"v":1,"host":"web-1"} sig=1 key=931b2cef role=agent from=web-1 run=e6bd6b6c scope=web-* seq=1764500000000000 mac=8Rg-3RHcgWLgmT4zLnWsL5qUFk5VNHTK2KKmADg2KbE',
+  ],
+  [
+    'meercat:settings host:h1',
+    'drained sig=1 key=931b2cef role=operator from=operator run=0fa0a5d1 seq=1764500000000000 mac=C1_6T1wlHTvbXEOzmWBLMgdzEcGKZ_lYJISmnMxuPSI',
+  ],
+  [
+    'meercat:load',
+    '{"v":1,"balancer":"b2","note":"žluťoučký 🐈"} sig=1 key=931b2cef role=balancer from=b2 run=365d3450 seq=1764500000000000 mac=32pptIG1WGZWvt-4imEBe_gw2s1AEZM9f6Blc7ZFlwo',
+  ],
+];
+
+test('what the first version with a fleet key signed is still understood', () => {
+  for (const [place, whole] of FROM_THE_FIRST_VERSION) {
+    assert.is(outcomeOf(checkerOf(OLD), whole, place), 'ok', whole);
+    assert.is(outcomeOf(checkerOf(OLD), whole.replace(/mac=./, 'mac=A'), place), 'altered', whole);
+  }
+});
+
 test('who may not say something is refused, whatever key it has', () => {
   for (const role of ['master', 'balancer', 'operator'] as const)
     for (const allowed of ALL) {
