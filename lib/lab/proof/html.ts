@@ -127,10 +127,14 @@ function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[])
   return `${htmlTerms([
     ['A request', `${exactText(costs.requestMicros)} µs of CPU of a balancer's traffic thread`],
     [
-      'A turn of its event loop',
-      `${exactText(costs.wakeMicros)} µs, for all requests and answers that wait: both fitted to the CPU of all loads`,
+      'Cold caches',
+      `${exactText(costs.wakeMicros)} µs after its thread has not run for long; they cool with a time constant of ${exactText(costs.coolMs)} ms`,
     ],
-    ['Coordination at rest', `${exactText(costs.slaveCores)} of a core for a slave, ${exactText(costs.masterCores)} for the master`],
+    ['Fitted', 'these to the CPU of all loads, and coordination to what it needed under them'],
+    [
+      'Coordination without requests',
+      `${exactText(costs.slaveCores)} of a core for a slave, ${exactText(costs.masterCores)} for the master`,
+    ],
     ['A load message', `${exactText(costs.masterMessageMicros)} µs of the master's thread`],
     ['A message in Redis', `${exactText(costs.redisMessageMicros)} µs for each receiver`],
   ])}

@@ -116,9 +116,9 @@ export function isCalibrated(calibration: Calibration): boolean {
 }
 
 /** What a request costs a simulated balancer, in a sentence. */
-export function costsText({ costs: { requestMicros, wakeMicros } }: SimulationFigures): string {
-  const turn = `a turn of its event loop ${exactText(wakeMicros)} µs`;
-  return `A request costs a simulated balancer ${exactText(requestMicros)} µs of CPU, and ${turn}, in which it takes all requests and answers that wait.`;
+export function costsText({ costs: { requestMicros, wakeMicros, coolMs } }: SimulationFigures): string {
+  const cold = `${exactText(wakeMicros)} µs more after its thread has not run for long`;
+  return `A request costs a simulated balancer ${exactText(requestMicros)} µs of CPU, and ${cold}: then its caches are cold, which they become with a time constant of ${exactText(coolMs)} ms.`;
 }
 
 /** How far the simulation can be trusted, in a sentence. */

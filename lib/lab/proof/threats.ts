@@ -40,7 +40,7 @@ export function threatsOf(figures: ProofFigures): readonly Threat[] {
     },
     {
       name: 'Synthetic hosts and load',
-      text: 'Hosts are simulated queues with noisy neighbours, requests have a few classes of cost, and arrivals are random. Real traffic is burstier and real hosts fail in more ways. Times run from when a request was due, so a slow balancer cannot hide by slowing the load.',
+      text: 'Hosts are simulated queues with noisy neighbours, requests have a few classes of cost that scatter by a known law, and arrivals are random. Real traffic is burstier and real hosts fail in more ways. Times run from when a request was due, so a slow balancer cannot hide by slowing the load.',
     },
     {
       name: 'Hosts as the bottleneck',
