@@ -7,7 +7,7 @@ import { encodeReport } from '../lib/redis/report-message.js';
 import { keepThread } from '../lib/threads.js';
 import { BAD_EVENTS, BAD_LOADS, BAD_REPORTS, BAD_TABLES, json, OK_EVENT, OK_REPORT } from './support/bad-messages.js';
 import { until, withServer } from './support/brackets.js';
-import { deliverReport, KEYS, SLOW_MS, statusCounts, statusOf } from './support/fleet.js';
+import { deliverReport, KEYS, sendUntil, SLOW_MS, statusCounts, statusOf } from './support/fleet.js';
 import { ask } from './support/http-client.js';
 import { inSteps, type Step } from './support/steps.js';
 import { VICTIM, type Victim, withVictim } from './support/victim.js';
@@ -80,7 +80,7 @@ const DROPPED: readonly Step<Victim>[] = [
       await victim.client.publish(KEYS.events, json(OK_EVENT, { event: 'master-released', name: VICTIM }));
       await victim.client.publish(KEYS.events, json(OK_EVENT, { event: 'balancer-left', name: VICTIM, detail: '\x1b[2J' }));
       await victim.isUnharmed();
-      assert.is(victim.each.balancer.role, 'master');
+      await victim.each.becomes('master');
     },
   ],
 ];
@@ -113,12 +113,23 @@ const UNUSUAL: readonly Step<Victim>[] = [
         async ({ url }) => {
           const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'prototype', 'x'.repeat(128), 'A:b-c_d.e'];
           const { client, each, port } = { ...victim, port: victim.each.port };
-          for (const name of names) await deliverReport(client, name, url, { intervalMs: 60_000 });
+          const report = async (bye: boolean): Promise<void> => {
+            for (const name of names) await deliverReport(client, name, url, { intervalMs: 60_000, bye });
+          };
+          await sendUntil(
+            () => report(false),
+            () => each.hosts() === names.length + 1,
+            () => `${names.length + 1} hosts, not ${each.hosts()}`,
+          );
           await each.knows(names.length + 1);
           const bodies = new Set<string>();
           for (let i = 0; i <= names.length; i++) bodies.add((await ask(port)).body);
           assert.equal([...bodies].toSorted(), ['good', 'odd']);
-          for (const name of names) await deliverReport(client, name, url, { bye: true });
+          await sendUntil(
+            () => report(true),
+            () => each.hosts() === 1,
+            () => `one host, not ${each.hosts()}`,
+          );
           await each.knows(1);
         },
       ),

@@ -458,7 +458,11 @@ test('a flag comes before the environment; a balancer that Redis does not let in
                 everyMs: 100,
                 what: 'two heartbeats, and the search for a master to be given up',
               });
-              const warnings = logOf(child).filter(({ level }) => level !== 'info' && level !== 'debug');
+              // A machine that stalls may keep Redis from saying it in time, which is another reason, said once too.
+              const warnings = logOf(child).filter(
+                ({ level, msg, reason }) =>
+                  level !== 'info' && level !== 'debug' && (!String(msg).startsWith('redis is') || /WRONGPASS/.test(String(reason))),
+              );
               assert.equal(
                 warnings.map(({ level, msg, redis }) => [level, String(msg).split(/[:;]/, 1)[0], redis]),
                 [

@@ -7,7 +7,7 @@ import type { Commands } from '../lib/redis/connect.js';
 import { COUNTERS } from '../lib/table/counters.js';
 import { until, withRedis, withServer } from './support/brackets.js';
 import { codeIn, readPage, tableBelow } from './support/documents.js';
-import { deliverReport, KEYS, publishReport, SLOW_MS, withBalancer } from './support/fleet.js';
+import { deliverUntil, KEYS, publishReport, SLOW_MS, withBalancer } from './support/fleet.js';
 import { meercat } from './support/meercat.js';
 import { withClients } from './support/redis-client.js';
 
@@ -50,8 +50,8 @@ function withWholeFleet(fn: (client: Commands) => Promise<void>): Promise<void> 
                 timeoutMs: SLOW_MS,
                 what: 'a master',
               });
-              await deliverReport(client, 'h1', url);
-              await Promise.all([first.knows(2), second.knows(2)]);
+              await deliverUntil(first, 2, client, 'h1', url);
+              await second.knows(2);
               const { code, stderr } = await meercat(['drain', 'static', '--redis', redis.url, '--namespace', KEYS.namespace]);
               assert.is(code, 0, stderr);
               await until(

@@ -83,6 +83,9 @@ async function restartsUnderLoad({ fleet, url, client, port }: Running): Promise
   const before = await until(async () => (await instances()).every((instance) => instance !== null) && instances(), {
     what: 'all heartbeats',
   });
+  // A request in flight keeps b1 from ending at once. It is there before others, which would be taken for it.
+  const working = fetch(`http://127.0.0.1:${port}/work?ms=2500`).then((response) => response.text(), String);
+  await until(async () => (await healthOf(port))[1].inflight > 0, { what: 'the request to be in flight' });
   const load = startMovingLoad(
     NAMES.map((_, index) => port + index),
     4,
@@ -90,9 +93,6 @@ async function restartsUnderLoad({ fleet, url, client, port }: Running): Promise
   );
   try {
     await until(() => load.answered > 100, { what: 'the load to run' });
-    // A request in flight keeps b1 from ending at once.
-    const working = fetch(`http://127.0.0.1:${port}/work?ms=1000`).then((response) => response.text(), String);
-    await until(async () => (await healthOf(port))[1].inflight > 0, { what: 'the request to be in flight' });
     await withMeercat(['restart', '--redis', url], async (command) => {
       await command.waitForLine(/^meercat up: 2 balancers, one after the other$/);
       const other = restartHere(url, true);
@@ -150,8 +150,10 @@ async function restartsDrainedAndStops({ fleet, url, port }: Running): Promise<v
   assert.equal([status, page.status, page.reason], [503, 'serving', 'all-taken-out']);
   await until(() => heard(/^restart of b2 began/), { timeoutMs: BUSY_MS, what: 'the restart of b2' });
   fleet.kill('SIGTERM');
-  assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
-  assert.is(fleet.stdout.at(-1), 'stopping', 'a stop in order has nothing to complain of');
+  assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
+  // Of a Redis that does not answer in time it may complain, where the machine stalls.
+  const complaints = fleet.stdout.slice(fleet.stdout.indexOf('stopping') + 1).filter((line) => !/: warn: redis /.test(line));
+  assert.equal([fleet.stdout.includes('stopping'), complaints], [true, []], 'a stop in order has nothing to complain of');
   assert.equal(fleet.members(), []);
   assert.is(restart.lines[0], 'meercat up: 2 balancers, one after the other');
 }
@@ -239,7 +241,7 @@ test('when a balancer does not come back, the command says which, with exit code
       ] as const) {
         await client.publish('meercat:events', encodeEvent({ kind, name, detail: 'b2: it did not come up' }, new Date()));
       }
-      assert.equal(await ended(command, 10_000), { code: 1, signal: null });
+      assert.equal(await ended(command, BUSY_MS), { code: 1, signal: null });
       assert.match(command.stderr.join('\n'), /^meercat: not restarted: b2: it did not come up$/);
     });
   }));

@@ -67,10 +67,13 @@ export function openSubscription(
   return subscribeWith(address.kind === 'cluster' ? createForOneOf(address) : create(address), channels, onMessage, events);
 }
 
-/** Resolves with a connection that answered PING, or rejects with the reason in one phrase. */
+/**
+ * Resolves with a connection that answered PING, or rejects with the reason in one phrase. Each of its commands may take
+ * as long as the connection: nothing but a person waits for it, who would have to enter the command again.
+ */
 export async function connectOnce(address: RedisAddress, timeoutMs: number): Promise<Commands> {
   let lastReason = 'no answer';
-  const client = create(address);
+  const client = create(address, timeoutMs);
   try {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(lastReason)), timeoutMs);
@@ -97,19 +100,19 @@ export async function connectOnce(address: RedisAddress, timeoutMs: number): Pro
   }
 }
 
-function create(address: RedisAddress): Commands {
-  const client = createClient(address);
+function create(address: RedisAddress, commandTimeoutMs = COMMAND_TIMEOUT_MS): Commands {
+  const client = createClient(address, commandTimeoutMs);
   explainTransport(client, address);
   return client;
 }
 
-function createClient(address: RedisAddress): Commands {
+function createClient(address: RedisAddress, commandTimeoutMs: number): Commands {
   const tls = readRedisTls(address);
   let leftReplicaAtMs = Number.NEGATIVE_INFINITY;
   const options = {
     connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    socketTimeout: SOCKET_TIMEOUT_MS,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: Math.max(SOCKET_TIMEOUT_MS, commandTimeoutMs),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -142,7 +145,7 @@ function createClient(address: RedisAddress): Commands {
           sentinelRetryStrategy: reconnectAfter,
           enableTLSForSentinelMode: address.isTls,
           // It counts from before the connect; without it, a Sentinel that hangs would be waited for without end.
-          sentinelCommandTimeout: CONNECT_TIMEOUT_MS + COMMAND_TIMEOUT_MS,
+          sentinelCommandTimeout: CONNECT_TIMEOUT_MS + commandTimeoutMs,
           ...(tls && { sentinelTLS: tls }),
           ...(address.sentinelUsername !== undefined && { sentinelUsername: address.sentinelUsername }),
           ...(address.sentinelPassword !== undefined && { sentinelPassword: address.sentinelPassword }),

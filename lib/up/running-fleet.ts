@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { MeercatError, messageOf } from '../errors.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 
-/** How long a living `meercat up` may take to answer (ms). */
-const ANSWER_TIMEOUT_MS = 1000;
+/** How long a living `meercat up` may take to answer (ms), on a machine that stalls; where none lives nobody waits. */
+const ANSWER_TIMEOUT_MS = 5000;
 
 /** More than this was not written by `meercat up`. */
 const MAX_ANSWER_BYTES = 16_384;
@@ -38,7 +38,7 @@ export async function announceFleet(fleet: RunningFleet, variables: NodeJS.Proce
   // Left by those that were killed.
   for (const name of await namesIn(folder, prefix)) {
     // oxlint-disable-next-line no-await-in-loop -- a few at most
-    if ((await ask(join(folder, name))) === null) await unlink(join(folder, name)).catch(() => undefined);
+    if (await isStale(join(folder, name))) await unlink(join(folder, name)).catch(() => undefined);
   }
   const text = JSON.stringify(fleet);
   const server = createServer((socket) => {
@@ -100,6 +100,17 @@ function prefixOf(namespace: string): string {
 async function namesIn(folder: string, prefix: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => name.startsWith(prefix) && name.endsWith('.sock'));
+}
+
+/** Whether nobody listens on a socket. One whose process stands still for a moment is connected to by the kernel. */
+function isStale(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED' || code === 'ENOTSOCK'));
+  });
 }
 
 /** What the process behind a socket says; null when there is none, or nothing that is understood. */

@@ -10,9 +10,8 @@ import { type Agent, type AgentConfig, startAgent } from '../../lib/agent/agent.
 import { type AgentCheckState, afterLine, GONE_LINE, LEAVE_LINE, NOTHING_SAID, readingOf, serveLine } from '../../lib/agent/agent-check.js';
 import { type AgentCheckServer, openAgentCheckServer } from '../../lib/agent/agent-check-server.js';
 import { openProbe } from '../../lib/agent/probe.js';
-import { parseRedisAddress } from '../../lib/redis/address.js';
-import { openSubscription } from '../../lib/redis/connect.js';
 import { freePort, until, withProcess, withRedis, withServer, withTempDir } from '../support/brackets.js';
+import { withListener } from '../support/redis-client.js';
 
 const test = suite('agent check');
 
@@ -281,35 +280,25 @@ test('an agent without Redis answers with its own figures, and on stopping once 
 test('an agent relays another agent’s figures, and its drain as a goodbye', () =>
   withRedis(async (redis) => {
     const heard: Record<string, unknown>[] = [];
-    let isReady = false;
-    const subscription = openSubscription(
-      parseRedisAddress(redis.url),
-      ['meercat:reports'],
-      (_, text) => void heard.push(JSON.parse(text) as Record<string, unknown>),
-      {
-        onReady() {
-          isReady = true;
-        },
-      },
-    );
-    await until(() => isReady);
     const said = { line: 'up 75%' };
+    const onMessage = (_channel: string, text: string): void => void heard.push(JSON.parse(text) as Record<string, unknown>);
     await withCheck(said, ({ port }) =>
-      withAgent({ redis: redis.url, probe: `agent-check://127.0.0.1:${port}`, coresLimit: 2 }, async () => {
-        const next = async (): Promise<unknown[]> => {
-          heard.length = 0;
-          // The first one may have been under way.
-          const [, report] = await until(() => heard.length >= 2 && heard, { timeoutMs: 10_000, what: 'two reports' });
-          return [report?.['cpu'], report?.['cores'], report?.['bye'] ?? false];
-        };
-        assert.equal(await next(), [0.25, 2, false]);
-        said.line = 'drain';
-        assert.equal(await next(), [0.25, 2, true]);
-        said.line = 'ready 50%';
-        assert.equal(await next(), [0.5, 2, false]);
-      }),
+      withAgent({ redis: redis.url, probe: `agent-check://127.0.0.1:${port}`, coresLimit: 2 }, () =>
+        withListener(redis.url, ['meercat:reports'], onMessage, async () => {
+          const next = async (): Promise<unknown[]> => {
+            heard.length = 0;
+            // The first one may have been under way.
+            const [, report] = await until(() => heard.length >= 2 && heard, { timeoutMs: 10_000, what: 'two reports' });
+            return [report?.['cpu'], report?.['cores'], report?.['bye'] ?? false];
+          };
+          assert.equal(await next(), [0.25, 2, false]);
+          said.line = 'drain';
+          assert.equal(await next(), [0.25, 2, true]);
+          said.line = 'ready 50%';
+          assert.equal(await next(), [0.5, 2, false]);
+        }),
+      ),
     );
-    subscription.close();
   }));
 
 /** A server's line in HAProxy's statistics, by column. */

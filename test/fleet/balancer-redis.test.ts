@@ -5,8 +5,18 @@ import { encodeEvent } from '../../lib/redis/event-message.js';
 import { parseTerm } from '../../lib/redis/term.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { startAwakeTimer } from '../support/awake-time.js';
 import { freePort, until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, publishReport, SLOW_MS, statusOf, type TestBalancer, withBalancer } from '../support/fleet.js';
+import {
+  deliverReport,
+  KEYS,
+  publishReport,
+  SHORT_LEASE_MS,
+  SLOW_MS,
+  statusOf,
+  type TestBalancer,
+  withBalancer,
+} from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
 
@@ -40,7 +50,7 @@ test('a balancer joins the fleet whenever Redis appears or comes back, and logs 
   withHost('h', (url) =>
     withRedis(async (redis) => {
       await redis.kill();
-      await withBalancer({ redis: [redis.url], statics: [{ name: 'h', url }] }, async (each) => {
+      await withBalancer({ redis: [redis.url], leaseTtlMs: SHORT_LEASE_MS, statics: [{ name: 'h', url }] }, async (each) => {
         assert.is((await ask(each.port)).body, 'h');
         await redis.restart();
         await each.becomes('master');
@@ -55,9 +65,12 @@ test('a balancer joins the fleet whenever Redis appears or comes back, and logs 
         await each.becomes('slave');
         await redis.restart();
         await each.becomes('master');
-        assert.equal(
-          [linesOf(each, 'redis is not reachable').length, linesOf(each, 'redis is reachable').length],
-          [2, 2],
+        // Where the machine stalls there are more losses; each has its return.
+        const changes = each.lines.filter((line) =>
+          /^(warn redis is not|info redis is) reachable|^warn redis refuses the heartbeat/.test(line),
+        );
+        assert.ok(
+          changes.length >= 4 && changes.every((line, index) => line.startsWith(index % 2 === 0 ? 'warn' : 'info')),
           each.lines.join('\n'),
         );
       });
@@ -69,7 +82,7 @@ test('a Redis that is shut down under load fails no request, and all keys are re
     withHost('s', (statically) =>
       withHost('r', (reported) =>
         withClients([redis.url], async (client) => {
-          await withBalancer({ redis: [redis.url], statics: [{ name: 's', url: statically }] }, async (each) => {
+          await withBalancer({ redis: [redis.url], leaseTtlMs: 3000, statics: [{ name: 's', url: statically }] }, async (each) => {
             await each.becomes('master');
             // An agent that keeps reporting throughout.
             const agent = setInterval(() => void publishReport(client, 'r', reported, { intervalMs: 250 }).catch(() => undefined), 250);
@@ -88,7 +101,7 @@ test('a Redis that is shut down under load fails no request, and all keys are re
                 assert.ok((load.bodies.get('r') ?? 0) > 20 && (load.bodies.get('s') ?? 0) > 20, 'both hosts keep their share');
 
                 await redis.restart();
-                const backMs = performance.now();
+                const awakeMs = startAwakeTimer();
                 await areReady(client);
                 // Other keys may appear, such as the costs, which may not have been written before.
                 let missing = before.keys;
@@ -98,9 +111,9 @@ test('a Redis that is shut down under load fails no request, and all keys are re
                     missing = before.keys.filter((key) => !now.has(key));
                     return missing.length === 0;
                   },
-                  { timeoutMs: 5000, what: () => `the keys ${missing.join()}` },
+                  { timeoutMs: SLOW_MS, what: () => `the keys ${missing.join()}` },
                 );
-                const tookMs = performance.now() - backMs;
+                const tookMs = awakeMs();
                 assert.ok(parseTerm(await client.get(KEYS.term), 99).term > before.term, 'the term never goes back');
                 assert.equal(await client.hmget(KEYS.host('r'), 'state', 'url'), ['up', reported]);
                 await isServed(50);
@@ -121,15 +134,15 @@ test('a Redis that hangs delays neither requests nor the exit of the balancer', 
   withRedis((redis) =>
     withHost('h', async (url) => {
       let stoppedMs = 0;
-      await withBalancer({ redis: [redis.url], statics: [{ name: 'h', url }] }, async (each) => {
+      await withBalancer({ redis: [redis.url], leaseTtlMs: SHORT_LEASE_MS, statics: [{ name: 'h', url }] }, async (each) => {
         await each.becomes('master');
         redis.pause();
         for (let i = 0; i < 20; i++) assert.is((await ask(each.port)).body, 'h');
         await each.becomes('slave');
         assert.is((await each.health()).httpStatus, 200);
-        const startMs = performance.now();
+        const awakeMs = startAwakeTimer();
         await each.balancer.stop();
-        stoppedMs = performance.now() - startMs;
+        stoppedMs = awakeMs();
       });
       redis.resume();
       assert.ok(stoppedMs < 6000, `${stoppedMs} ms`);

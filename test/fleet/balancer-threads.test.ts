@@ -9,7 +9,7 @@ import { openTable } from '../../lib/table/layout.js';
 import type { FromFleet } from '../../lib/thread-messages.js';
 import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { deliverReport, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { deliverUntil, KEYS, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { withLoad } from '../support/http-client.js';
 import { inSteps, type Step } from '../support/steps.js';
 import { withClients } from '../support/redis-client.js';
@@ -55,7 +55,8 @@ async function withMaster(fn: (stage: Stage) => Promise<void>): Promise<void> {
             (r) =>
               withClients([redis.url], (client) =>
                 withBalancer(
-                  { redis: [redis.url], name: 'b1', statics: [{ name: 's', url: s.url }] },
+                  // A thread that dies leaves its lease: the next one waits for its end.
+                  { redis: [redis.url], leaseTtlMs: 3000, name: 'b1', statics: [{ name: 's', url: s.url }] },
                   async (each) => {
                     await each.becomes('master');
                     const agent = setInterval(
@@ -155,18 +156,14 @@ const hostLeaves: Step<Stage> = [
     withServer(
       (_request, response) => void response.end('t'),
       async ({ url }) => {
-        await deliverReport(client, 't', url, { intervalMs: 60_000 });
-        await each.knows(3);
+        await deliverUntil(each, 3, client, 't', url, { intervalMs: 60_000 });
         await running('fleet').terminate();
-        await deliverReport(client, 't', url, { bye: true });
-        await each.knows(2);
+        await deliverUntil(each, 2, client, 't', url, { bye: true });
         await each.becomes('master');
         // A released slot is reused, and one in use never is.
         for (let i = 0; i < 3; i++) {
-          await deliverReport(client, `u${i}`, url, { intervalMs: 60_000 });
-          await each.knows(3);
-          await deliverReport(client, `u${i}`, url, { bye: true });
-          await each.knows(2);
+          await deliverUntil(each, 3, client, `u${i}`, url, { intervalMs: 60_000 });
+          await deliverUntil(each, 2, client, `u${i}`, url, { bye: true });
         }
         await withLoad(each.port, async (load) => {
           await until(() => load.served > 20);
@@ -185,11 +182,9 @@ const slotIsFree: Step<Stage> = [
     assert.is(known.lastIndexOf(1), 1, 'the third slot is free');
     await running('fleet').terminate();
     await recovers(stage, applied);
-    await deliverReport(client, 'v', 'http://127.0.0.1:1', { intervalMs: 60_000 });
-    await each.knows(3);
+    await deliverUntil(each, 3, client, 'v', 'http://127.0.0.1:1', { intervalMs: 60_000 });
     assert.is(known.lastIndexOf(1), 2, 'the third slot');
-    await deliverReport(client, 'v', 'http://127.0.0.1:1', { bye: true });
-    await each.knows(2);
+    await deliverUntil(each, 2, client, 'v', 'http://127.0.0.1:1', { bye: true });
   },
 ];
 
@@ -203,8 +198,7 @@ const hostMoves: Step<Stage> = [
         withServer(
           (_request, response) => void response.end('new'),
           async ({ url }) => {
-            await deliverReport(client, 't', old.url, { intervalMs: 60_000 });
-            await each.knows(3);
+            await deliverUntil(each, 3, client, 't', old.url, { intervalMs: 60_000 });
             const fleet = running('fleet');
             const restarts = each.counter('fleet_thread_restarts');
             // Before the traffic thread has acknowledged the new address.

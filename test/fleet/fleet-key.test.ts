@@ -11,7 +11,7 @@ import { MessageSigner } from '../../lib/redis/sign.js';
 import { withoutSignature } from '../../lib/redis/signature.js';
 import { encodeTable } from '../../lib/redis/table-message.js';
 import { until } from '../support/brackets.js';
-import { KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { KEYS, sendUntil, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { inSteps } from '../support/steps.js';
 import {
@@ -22,6 +22,7 @@ import {
   emptyTable,
   withKeyedFleet,
   counts,
+  isCounted,
   isUnharmed,
   publishAll,
   nextOn,
@@ -31,11 +32,11 @@ const test = suite('fleet key');
 
 test('without a key, a forged table with a plausible higher term deposes the master', () =>
   withKeyedFleet('', async ({ client, balancers }) => {
-    await client.publish(KEYS.stats, encodeTable(emptyTable(2)));
-    await until(() => balancers.reduce((sum, each) => sum + each.counter('masterships'), 0) > 1, {
-      timeoutMs: SLOW_MS,
-      what: 'another mastership',
-    });
+    await sendUntil(
+      () => client.publish(KEYS.stats, encodeTable(emptyTable(2))),
+      () => balancers.reduce((sum, each) => sum + each.counter('masterships'), 0) > 1,
+      () => 'another mastership',
+    );
     assert.match(balancers[0]?.lines.join('\n') ?? '', /this balancer is slave .*a newer term, 2, exists/);
   }));
 
@@ -47,19 +48,22 @@ test('with a key, who does not have it can publish and write what he likes: it i
         async ({ client, balancers }) => {
           const text = encodeTable(emptyTable(2));
           const sign = (key: string, role: SenderRole, term: number): string => signerFor(key, 'b2').sign(KEYS.stats, text, role, term);
-          await client.publish(KEYS.stats, text);
-          await counts(balancers, 'messages_dropped_unsigned', 1);
-          await client.publish(KEYS.stats, sign(OTHER_KEY, 'master', 2));
-          await counts(balancers, 'messages_dropped_key', 1);
+          const areDropped = (why: string, send: () => Promise<unknown>, more = 1): Promise<void> =>
+            isCounted(send, balancers, `messages_dropped_${why}`, more);
+          await areDropped('unsigned', () => client.publish(KEYS.stats, text));
+          await areDropped('key', () => client.publish(KEYS.stats, sign(OTHER_KEY, 'master', 2)));
           // These are made with the fleet's key, so that nothing else is wrong with them.
-          await publishAll(client, KEYS.stats, [sign(KEY, 'balancer', 2), sign(KEY, 'master', 1), sign(KEY, 'operator', 2)]);
-          await counts(balancers, 'messages_dropped_role', 3);
-          await client.publish(KEYS.stats, sign(KEY, 'master', 2).replace('"seq":1', '"seq":2'));
-          await client.publish(KEYS.stats, signerFor(KEY, 'b2').sign('shop:stats', text, 'master', 2));
-          await counts(balancers, 'messages_dropped_altered', 2);
-          for (const kind of ['master-elected', 'master-released'] as const)
-            await client.publish(KEYS.events, encodeEvent({ kind, name: 'b2', term: 2, mastership: 'f'.repeat(32) }, new Date()));
-          await counts(balancers, 'messages_dropped_unsigned', 3);
+          const inRoles = (): string[] => [sign(KEY, 'balancer', 2), sign(KEY, 'master', 1), sign(KEY, 'operator', 2)];
+          await areDropped('role', () => publishAll(client, KEYS.stats, inRoles()), 3);
+          const altered = (): string[] => [
+            sign(KEY, 'master', 2).replace('"seq":1', '"seq":2'),
+            signerFor(KEY, 'b2').sign('shop:stats', text, 'master', 2),
+          ];
+          await areDropped('altered', () => publishAll(client, KEYS.stats, altered()), 2);
+          const events = (['master-elected', 'master-released'] as const).map((kind) =>
+            encodeEvent({ kind, name: 'b2', term: 2, mastership: 'f'.repeat(32) }, new Date()),
+          );
+          await areDropped('unsigned', () => publishAll(client, KEYS.events, events), 2);
           // A stored table too: who joins now would start from it.
           await client.set(KEYS.table, text);
           const [b1] = balancers as [TestBalancer];
@@ -79,49 +83,62 @@ test('with a key, who does not have it can publish and write what he likes: it i
           const [b1] = balancers as [TestBalancer];
           const agent = signerFor(agentKeysOf('', KEY, 'h1')[0] as string, 'h1');
           // h1's agent for another host, and as a balancer that reads headers.
-          await client.publish(KEYS.reports, agent.sign(KEYS.reports, reportOf('evil', url), 'agent'));
-          await client.publish(KEYS.reports, agent.sign(KEYS.reports, reportOf('evil', url, { via: 'inband' }), 'agent'));
-          await counts([b1], 'reports_dropped_role', 2);
-          await client.publish(KEYS.reports, reportOf('evil', url));
-          await counts([b1], 'reports_dropped_unsigned', 1);
-          await client.publish(
-            KEYS.reports,
-            signerFor(OTHER_KEY, 'b2').sign(KEYS.reports, reportOf('evil', url, { via: 'inband' }), 'balancer'),
+          const isDropped = (why: string, ...messages: (() => string)[]): Promise<void> =>
+            isCounted(
+              () =>
+                publishAll(
+                  client,
+                  KEYS.reports,
+                  messages.map((message) => message()),
+                ),
+              [b1],
+              `reports_dropped_${why}`,
+              messages.length,
+            );
+          const inband = (host: string): string => reportOf(host, url, { via: 'inband' });
+          await isDropped(
+            'role',
+            () => agent.sign(KEYS.reports, reportOf('evil', url), 'agent'),
+            () => agent.sign(KEYS.reports, inband('evil'), 'agent'),
           );
-          await counts([b1], 'reports_dropped_key', 1);
-          const goodbye = agent.sign(KEYS.reports, reportOf('h1', url), 'agent').replace('"interval"', '"bye":true,"interval"');
-          await client.publish(KEYS.reports, goodbye);
-          await counts([b1], 'reports_dropped_altered', 1);
+          await isDropped('unsigned', () => reportOf('evil', url));
+          await isDropped('key', () => signerFor(OTHER_KEY, 'b2').sign(KEYS.reports, inband('evil'), 'balancer'));
+          await isDropped('altered', () =>
+            agent.sign(KEYS.reports, reportOf('h1', url), 'agent').replace('"interval"', '"bye":true,"interval"'),
+          );
           // A balancer passes on what a host says in its answers; its agent takes precedence.
-          await client.publish(KEYS.reports, signerFor(KEY, 'b2').sign(KEYS.reports, reportOf('h1', url, { via: 'inband' }), 'balancer'));
-          await counts([b1], 'reports_dropped_agent', 1);
+          await isDropped('agent', () => signerFor(KEY, 'b2').sign(KEYS.reports, inband('h1'), 'balancer'));
           const load = await nextOn(stage, KEYS.load, /"balancer":"b2"/);
-          await publishAll(client, KEYS.load, [
-            load,
-            load,
-            withoutSignature(load),
-            signerFor(KEY, 'b3').sign(KEYS.load, withoutSignature(load), 'balancer'),
-          ]);
-          await counts([b1], 'loads_dropped_replayed', 2);
-          await counts([b1], 'loads_dropped_unsigned', 1);
-          await counts([b1], 'loads_dropped_role', 1);
+          await sendUntil(
+            () =>
+              publishAll(client, KEYS.load, [
+                load,
+                load,
+                withoutSignature(load),
+                signerFor(KEY, 'b3').sign(KEYS.load, withoutSignature(load), 'balancer'),
+              ]),
+            () =>
+              b1.counter('loads_dropped_replayed') >= 2 &&
+              b1.counter('loads_dropped_unsigned') >= 1 &&
+              b1.counter('loads_dropped_role') >= 1,
+            () => `load messages to be dropped:\n${b1.lines.join('\n')}`,
+          );
           await isUnharmed(stage);
         },
       ],
       [
         'replays',
         async ({ client, balancers }) => {
-          const before = balancers.map((each) => each.counter('messages_dropped_replayed'));
           const table = await nextOn(stage, KEYS.stats);
-          await publishAll(client, KEYS.stats, [table, table]);
-          for (const [index, each] of balancers.entries()) await counts([each], 'messages_dropped_replayed', (before[index] as number) + 2);
+          await isCounted(() => publishAll(client, KEYS.stats, [table, table]), balancers, 'messages_dropped_replayed', 2);
           // In the other channel it is no message at all.
-          const altered = balancers[0]?.counter('messages_dropped_altered') ?? 0;
-          await client.publish(KEYS.events, table);
-          await counts(balancers, 'messages_dropped_altered', altered + 1);
+          await isCounted(() => client.publish(KEYS.events, table), balancers, 'messages_dropped_altered');
           const old = new MessageSigner(new KeyRing('', KEY), 'b2', () => (Date.now() - 61_000) * 1000);
-          await client.publish(KEYS.stats, old.sign(KEYS.stats, encodeTable(emptyTable(2)), 'master', 2));
-          await counts(balancers, 'messages_dropped_clock', 1);
+          await isCounted(
+            () => client.publish(KEYS.stats, old.sign(KEYS.stats, encodeTable(emptyTable(2)), 'master', 2)),
+            balancers,
+            'messages_dropped_clock',
+          );
           await isUnharmed(stage);
         },
       ],

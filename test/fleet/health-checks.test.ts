@@ -8,7 +8,17 @@ import type { StaticHost } from '../../lib/model.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
-import { KEYS, NO_REDIS, picksOnly, publishReport, SLOW_MS, statusCounts, type TestBalancer, withBalancer } from '../support/fleet.js';
+import {
+  KEYS,
+  NO_REDIS,
+  picksOnly,
+  publishReport,
+  SHORT_LEASE_MS,
+  SLOW_MS,
+  statusCounts,
+  type TestBalancer,
+  withBalancer,
+} from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
 
@@ -115,7 +125,7 @@ test('results of own checks pass to the next master: a host that is down stays o
     withClients([redis.url], (client) =>
       withHosts(['a', 'b', 'c'], async (a, b, c) => {
         const statics = [a, b, c].map(({ name, url }) => ({ name, url }));
-        await withBalancer({ ...RULES, healthIntervalMs: 500, redis: [redis.url], statics }, async (each) => {
+        await withBalancer({ ...RULES, leaseTtlMs: SHORT_LEASE_MS, healthIntervalMs: 500, redis: [redis.url], statics }, async (each) => {
           await each.becomes('master');
           await picksOnly(each, 'a', 'b', 'c');
           await redis.kill();

@@ -63,8 +63,15 @@ function withFleet<T>(fn: (stage: Stage) => Promise<T>): Promise<T> {
   );
 }
 
+/** What is left of two capacities, and the figures themselves. */
+interface Left {
+  readonly held: number;
+  readonly control: number;
+  readonly figures: string;
+}
+
 /** What is left of each host's capacity at its lowest, as a fraction: of the one whose requests are held up, and of a control. */
-function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<{ readonly held: number; readonly control: number }> {
+function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<Left> {
   return withFleet((control) =>
     withFleet(async (held) => {
       const stages = [held, control] as const;
@@ -83,50 +90,51 @@ function leastLeft(hold: (each: TestBalancer) => Promise<() => void>): Promise<{
         { timeoutMs: 2 * SLOW_MS, what: 'further requests' },
       );
       const [ofHeld = 0, ofControl = 0] = least.map((each, i) => each / (before[i] as number));
-      return { held: ofHeld, control: ofControl };
+      return { held: ofHeld, control: ofControl, figures: `before ${before.join(' and ')}, at least ${least.join(' and ')}` };
     }),
   );
 }
 
-/** A busy machine slows the requests of both hosts, in one process, and so takes the same part of both capacities. */
-function assertKept({ held, control }: { readonly held: number; readonly control: number }): void {
-  assert.ok(held > control / 4, `${held} of its capacity is left, and ${control} of the other host's`);
+/**
+ * A busy machine slows the requests of both hosts, in one process, and so takes the same part of both capacities. A stall
+ * meets them at different moments, and what was measured meanwhile says nothing: it is measured three times at most.
+ */
+async function assertKept(hold: (each: TestBalancer) => Promise<() => void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const { held, control, figures } = await leastLeft(hold);
+    if (held > control / 4) return;
+    assert.ok(attempt < 3, `${held} of its capacity is left, and ${control} of the other host's: ${figures}`);
+  }
 }
 
-test('clients that do not read their downloads leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const unread = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/download' })));
-      return () => {
-        // To read 60 MiB at once would keep this process busy, host and balancer with it.
-        for (const each of unread) each.destroy();
-      };
-    }),
-  ));
+test('clients that do not read their downloads leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const unread = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/download' })));
+    return () => {
+      // To read 60 MiB at once would keep this process busy, host and balancer with it.
+      for (const each of unread) each.destroy();
+    };
+  }));
 
-test('clients that are slow to send their bodies leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const uploads = Array.from({ length: CLIENTS }, () =>
-        request({ host: '127.0.0.1', port, agent: false, method: 'POST', path: '/up', headers: { 'Content-Length': '8' } }),
-      );
-      for (const each of uploads) {
-        each.on('response', (response) => response.resume()).on('error', () => undefined);
-        each.write('half');
-      }
-      return () => {
-        for (const each of uploads) each.end('rest');
-      };
-    }),
-  ));
+test('clients that are slow to send their bodies leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const uploads = Array.from({ length: CLIENTS }, () =>
+      request({ host: '127.0.0.1', port, agent: false, method: 'POST', path: '/up', headers: { 'Content-Length': '8' } }),
+    );
+    for (const each of uploads) {
+      each.on('response', (response) => response.resume()).on('error', () => undefined);
+      each.write('half');
+    }
+    return () => {
+      for (const each of uploads) each.end('rest');
+    };
+  }));
 
-test('event streams leave the capacity of the host where it was', async () =>
-  assertKept(
-    await leastLeft(async ({ port }) => {
-      const streams = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/events' })));
-      for (const stream of streams) stream.resume();
-      return () => undefined;
-    }),
-  ));
+test('event streams leave the capacity of the host where it was', () =>
+  assertKept(async ({ port }) => {
+    const streams = await Promise.all(Array.from({ length: CLIENTS }, () => open(port, { path: '/events' })));
+    for (const stream of streams) stream.resume();
+    return () => undefined;
+  }));
 
 test.run();

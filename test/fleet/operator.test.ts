@@ -12,7 +12,7 @@ import { writeOperatorState } from '../../lib/redis/settings.js';
 import { HEADER, openTable } from '../../lib/table/layout.js';
 import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
-import { answersOf, deliverReport, KEYS, picksOnly, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { answersOf, deliverReport, KEYS, picksOnly, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask, withLoad } from '../support/http-client.js';
 import { areReady, withClients } from '../support/redis-client.js';
 import { inSteps, type Step } from '../support/steps.js';
@@ -222,33 +222,37 @@ test('a host that is let in again warms up', () =>
   ));
 
 test('all settings are restored when Redis comes back empty, and a host that was let in stays in', () =>
-  withStage(async ({ client, redis, say, picks }) => {
-    await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
-    await say('drain', 'b');
-    await say('drain', 'c');
-    await picks('a');
-    await say('undrain', 'c');
-    await picks('a', 'c');
-    for (const how of ['quickly', 'late'] as const) {
-      await redis.kill();
-      // Late: the lease and all heartbeats have expired, and nobody is master.
-      if (how === 'late') await new Promise((resolve) => setTimeout(resolve, 3500));
-      await redis.restart();
-      await areReady(client);
-      await until(async () => (await client.hget(KEYS.settings, 'host:b')) === 'drained', {
-        timeoutMs: SLOW_MS,
-        what: `the word about b to be put back (${how})`,
-      });
-      await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
-      await picks('a', 'c');
-      assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
-      // And new settings take effect again.
-      await say('undrain', 'b');
-      await picks('a', 'b', 'c');
+  withStage(
+    async ({ all, client, redis, say, picks }) => {
+      await client.hset(KEYS.settings, 'algorithm', 'round-robin', 'of_a_later_version', '7');
       await say('drain', 'b');
+      await say('drain', 'c');
+      await picks('a');
+      await say('undrain', 'c');
       await picks('a', 'c');
-    }
-  }));
+      for (const how of ['quickly', 'late'] as const) {
+        await redis.kill();
+        // Late: the lease and all heartbeats have expired, and nobody is master.
+        if (how === 'late')
+          await Promise.all([...all.map((each) => each.becomes('slave')), new Promise((resolve) => setTimeout(resolve, 3500))]);
+        await redis.restart();
+        await areReady(client);
+        await until(async () => (await client.hget(KEYS.settings, 'host:b')) === 'drained', {
+          timeoutMs: SLOW_MS,
+          what: `the word about b to be put back (${how})`,
+        });
+        await until(async () => (await readFleet(client, KEYS)).hosts.length === 3, { timeoutMs: SLOW_MS, what: 'the hosts in Redis' });
+        await picks('a', 'c');
+        assert.equal(await client.hgetall(KEYS.settings), { 'host:b': 'drained', algorithm: 'round-robin', of_a_later_version: '7' });
+        // And new settings take effect again.
+        await say('undrain', 'b');
+        await picks('a', 'b', 'c');
+        await say('drain', 'b');
+        await picks('a', 'c');
+      }
+    },
+    { leaseTtlMs: SHORT_LEASE_MS },
+  ));
 
 test('without Redis, and when the fleet thread dies meanwhile, a drained host stays out', async () => {
   const threads: Worker[] = [];

@@ -12,7 +12,7 @@ import type { NameStanding } from '../../lib/redis/fleet-store.js';
 import { freePort, until, withRedis, withServer } from '../support/brackets.js';
 import { KEYS, NO_REDIS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
-import { ended, logOf, meercat, withMeercat } from '../support/meercat.js';
+import { ended, logOf, refusedStart, withMeercat } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('own name');
@@ -137,7 +137,7 @@ test('a second balancer with the same name is refused with one line that names t
       withMeercat(FLAGS(redis.url, 0), async (first) => {
         const keys = buildKeys('meercat');
         await isServing(first);
-        const refused = await meercat([...FLAGS(redis.url, 0), '--log-level', 'error', '--host', 'http://127.0.0.1:1']);
+        const refused = await refusedStart([...FLAGS(redis.url, 0), '--host', 'http://127.0.0.1:1']);
         assert.is(refused.code, 1);
         assert.match(
           refused.stderr,
@@ -167,22 +167,34 @@ test('a second balancer with the same name is refused with one line that names t
     ),
   ));
 
+/** What became of two balancers that start at once under one name, and whether Redis answered both in time. */
+async function startTwo(redis: string): Promise<{ readonly outcomes: readonly string[]; readonly isTold: boolean }> {
+  const outcomes: string[] = [];
+  let isTold = true;
+  const start = async (): Promise<void> => {
+    const outcome = await withBalancer({ redis: [redis], name: 'b1' }, async (each) => {
+      // It holds the name until the other one has been refused. One that serves without Redis knows of no other.
+      await until(() => outcomes.length > 0 || each.lines.some((line) => /^warn redis|another balancer has this name/.test(line)), {
+        timeoutMs: SLOW_MS,
+        what: 'the other one to be refused',
+      });
+      isTold &&= outcomes.length > 0;
+      return 'served';
+    }).catch((error: Error & { code?: string }) => error.code ?? error.message);
+    outcomes.push(outcome);
+  };
+  await Promise.all([start(), start()]);
+  return { outcomes: outcomes.toSorted(), isTold };
+}
+
 test('of two that start at the same moment exactly one serves', () =>
   withRedis(async (redis) => {
-    let served = 0;
-    const start = (): Promise<string> =>
-      withBalancer({ redis: [redis.url], name: 'b1' }, async () => {
-        served++;
-        // It holds the name until the other one has been refused.
-        await until(() => outcomes.some((outcome) => outcome !== 'served'), { timeoutMs: SLOW_MS, what: 'the other one to be refused' });
-        return 'served';
-      }).then(
-        (outcome) => outcome,
-        (error: Error & { code?: string }) => error.code ?? error.message,
-      );
-    const outcomes: string[] = [];
-    await Promise.all([start(), start()].map(async (started) => void outcomes.push(await started)));
-    assert.equal([served, outcomes.toSorted()], [1, ['MEERCAT_NAME_TAKEN', 'served']]);
+    for (let attempt = 1; ; attempt++) {
+      const { outcomes, isTold } = await startTwo(redis.url);
+      if (!isTold && attempt < 5) continue;
+      assert.equal(outcomes, ['MEERCAT_NAME_TAKEN', 'served']);
+      return;
+    }
   }));
 
 test('a balancer that was stopped for longer than its heartbeat lives, and finds another under its name, serves on and stays apart', () =>

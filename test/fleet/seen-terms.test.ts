@@ -14,6 +14,9 @@ import { withRedisLink } from '../support/redis-link.js';
 
 const test = suite('seen terms');
 
+/** Masters that are cut off are waited for; but a machine that stalls shall not cost more elections than these. */
+const LEASE_TTL_MS = 3000;
+
 /** The highest term a balancer has seen, and that of the table it routes on. */
 async function termsOf({ balancer }: TestBalancer): Promise<readonly [seen: number, applied: number]> {
   const { body } = await ask(balancer.consolePort, { path: '/.meercat/health' });
@@ -49,9 +52,9 @@ for (const [what, terms, isEmptied] of [
     withRedis((redis) =>
       withClients([redis.url], (client) =>
         withRedisLink(redis.port, async (link) => {
-          await withBalancer({ redis: [link.url], name: 'b1' }, (b1) =>
-            withBalancer({ redis: [link.url], name: 'b2' }, (b2) =>
-              withBalancer({ redis: [redis.url], name: 'b3' }, async (b3) => {
+          await withBalancer({ redis: [link.url], leaseTtlMs: LEASE_TTL_MS, name: 'b1' }, (b1) =>
+            withBalancer({ redis: [link.url], leaseTtlMs: LEASE_TTL_MS, name: 'b2' }, (b2) =>
+              withBalancer({ redis: [redis.url], leaseTtlMs: LEASE_TTL_MS, name: 'b3' }, async (b3) => {
                 const fleet = [b1, b2, b3];
                 await agree(fleet, 0);
                 await link.become({ isRefusing: true });

@@ -65,7 +65,14 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
                       first,
                       second,
                       client,
-                      why: (...args) => meercatHere(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]),
+                      why: async (...args) => {
+                        for (let attempt = 1; ; attempt++) {
+                          const outcome = await meercatHere(['why', ...args, '--redis', redis.url, '--namespace', KEYS.namespace]);
+                          // A balancer that stalls answers too late; one should try again, as the message says.
+                          const isLate = /^meercat: (?:first|second) did not answer within/.test(outcome.stderr);
+                          if (!isLate || attempt === 5) return outcome;
+                        }
+                      },
                       logged: (count) =>
                         until(
                           () => {

@@ -9,6 +9,7 @@ import { type FleetView, readFleet } from '../../lib/redis/fleet-view.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { type RunningProcess, type TestRedis, until, withServer } from '../support/brackets.js';
 import { ended, logOf, meercatHere, withMeercat } from '../support/meercat.js';
+import { sendUntil, SLOW_MS } from '../support/fleet.js';
 import { withClients } from '../support/redis-client.js';
 import { withCluster } from '../support/redis-group.js';
 
@@ -25,23 +26,32 @@ async function statusOf(url: string): Promise<FleetView> {
 /** Polls the state in Redis until it is as expected; in this process, since it polls often. */
 function untilStatus(url: string, what: string, isGood: (view: FleetView) => boolean): Promise<unknown> {
   return withClients([url], (client) =>
-    until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: 15_000, everyMs: 50, what }),
+    until(async () => isGood(await readFleet(client, buildKeys(NAMESPACE))), { timeoutMs: SLOW_MS, everyMs: 50, what }),
   );
 }
 
 /** Starts a balancer without static hosts, and an agent for a real host: routing depends on Redis. */
 function withBalancerAndAgent(
   url: string,
-  fn: (balancer: RunningProcess, agent: RunningProcess, origin: string) => Promise<void>,
+  fn: (balancer: RunningProcess, agent: RunningProcess, origin: string, sayGoodbye: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const shared = ['--redis', url, '--namespace', NAMESPACE];
+  const agentOf = (host: string): string[] => [
+    ...['agent', ...shared, '--url', host, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'],
+  ];
   return withServer(
     (_request, response) => void response.end('hello'),
     (host) =>
       withMeercat(['balancer', ...shared, '--port', '0', '--console-port', '0', '--bind', '127.0.0.1', '--name', 'b1'], (balancer) =>
-        withMeercat(['agent', ...shared, '--url', host.url, '--name', 'h1', '--interval', '200ms', '--probe', 'machine'], async (agent) => {
+        withMeercat(agentOf(host.url), async (agent) => {
           const [, origin] = await balancer.waitForLine(/"url":"(http:[^"]+)","console".*"msg":"serving"/);
-          await fn(balancer, agent, origin as string);
+          const sayGoodbye = (): Promise<void> =>
+            withMeercat(agentOf(host.url), async (next) => {
+              await next.waitForLine(/redis is reachable/);
+              next.kill();
+              assert.is((await ended(next)).code, 0);
+            });
+          await fn(balancer, agent, origin as string, sayGoodbye);
         }),
       ),
   );
@@ -53,7 +63,7 @@ const isAnswered = async (origin: string): Promise<boolean> => {
 };
 
 async function startsWell(url: string, origin: string): Promise<void> {
-  await until(() => isAnswered(origin), { timeoutMs: 10_000, what: 'a request to be answered by the host of the agent' });
+  await until(() => isAnswered(origin), { timeoutMs: SLOW_MS, what: 'a request to be answered by the host of the agent' });
   let last = '';
   await until(
     async () => {
@@ -61,14 +71,14 @@ async function startsWell(url: string, origin: string): Promise<void> {
       last = JSON.stringify([namespace, master, balancers.length, hosts.map(({ name, state }) => `${name} ${state}`)]);
       return last === JSON.stringify([NAMESPACE, 'b1', 1, ['h1 up']]) && (term ?? 0) >= 1;
     },
-    { timeoutMs: 15_000, what: () => `the whole fleet in the status: ${last}` },
+    { timeoutMs: SLOW_MS, what: () => `the whole fleet in the status: ${last}` },
   );
 }
 
 test('on three servers a fleet elects a master and its table flows, also when one that holds none of the keys goes', () =>
   withCluster(3, async ({ url, servers, ownerOf }) => {
     const owner = await ownerOf(NAMESPACE);
-    await withBalancerAndAgent(url, async (balancer, agent, origin) => {
+    await withBalancerAndAgent(url, async (balancer, agent, origin, sayGoodbye) => {
       await startsWell(url, origin);
 
       await servers.find((server) => server !== owner)?.kill();
@@ -78,7 +88,11 @@ test('on three servers a fleet elects a master and its table flows, also when on
 
       agent.kill();
       assert.is((await ended(agent)).code, 0);
-      assert.equal((await statusOf(url)).hosts, []);
+      // Its goodbye may take two seconds: if the machine stalls for as long, another one has to be said.
+      for (let attempt = 1; (await statusOf(url)).hosts.length > 0; attempt++) {
+        assert.ok(attempt < 5, 'the host is still there');
+        await sayGoodbye();
+      }
       balancer.kill();
       assert.is((await ended(balancer)).code, 0);
       // On a machine that stalls, the command may give up on Redis before.
@@ -155,25 +169,28 @@ test('a subscription gets messages published on any server, and moves to another
         Promise.all(
           all.map(({ url: one, port }) => withClients([one], async (client) => void (await client.publish('channel', `from ${port}`)))),
         );
-      await publishOn(servers);
-      await until(() => got.length === 3, { what: 'a message from each server' });
+      // Servers that stall do not pass on what others are told.
+      const passesOn = (all: readonly TestRedis[]): Promise<void> =>
+        sendUntil(
+          () => publishOn(all),
+          () => all.every(({ port }) => got.includes(`from ${port}`)),
+          () => `a message from each of ${all.length} servers, not ${got.join()}`,
+        );
+      await passesOn(servers);
 
       const first = await subscribedTo(servers, 'channel');
       await first.kill();
-      await until(() => heard.length === 3, { timeoutMs: 10_000, what: () => `another ready after ${heard.join(', ')}` });
+      await until(() => heard.length >= 3 && heard.at(-1) === 'ready', { what: () => `another ready after ${heard.join(', ')}` });
       const left = servers.filter((server) => server !== first);
       const second = await subscribedTo(left, 'channel');
+      const before = heard.length;
       second.pause();
-      await until(() => heard.filter((line) => line === 'ready').length === 3, {
-        timeoutMs: 15_000,
-        what: () => `another ready after ${heard.join(', ')}`,
-      });
-      assert.equal(heard, ['ready', 'lost', 'ready', 'lost', 'ready']);
+      await until(() => heard.length > before && heard.at(-1) === 'ready', { what: () => `another ready after ${heard.join(', ')}` });
+      assert.match(heard.join(' '), /^ready( lost ready)+$/);
       second.resume();
       const last = left.filter((server) => server !== second);
       got.length = 0;
-      await publishOn(last);
-      await until(() => got.length === 1, { what: 'a message from the last server' });
+      await passesOn(last);
     } finally {
       subscription.close();
     }

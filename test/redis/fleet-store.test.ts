@@ -2,8 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseRedisAddress } from '../../lib/redis/address.js';
-import { type Commands, openSubscription } from '../../lib/redis/connect.js';
+import type { Commands } from '../../lib/redis/connect.js';
 import { decodeEvent } from '../../lib/redis/event-message.js';
 import {
   countBalancers,
@@ -16,7 +15,7 @@ import {
 } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { type TestRedis, until, withRedis } from '../support/brackets.js';
-import { fillUp, inTimeLimits, withClients } from '../support/redis-client.js';
+import { fillUp, inTimeLimits, withClients, withListener } from '../support/redis-client.js';
 
 const test = suite('fleet store');
 
@@ -212,19 +211,17 @@ test('live balancers are counted: those whose heartbeat has not expired', () =>
 test('an event is published as one line that can be read', () =>
   withStage(async (client, redis) => {
     const heard: string[] = [];
-    let isListening = false;
-    const subscription = openSubscription(parseRedisAddress(redis.url), [KEYS.events], (_channel, text) => heard.push(text), {
-      onReady: () => (isListening = true),
-    });
-    try {
-      await until(() => isListening);
-      await publishEvent(client, KEYS, { kind: 'master-elected', name: 'b1', term: 4 });
-      await until(() => heard.length === 1);
-      assert.equal(decodeEvent(heard[0]), { ok: true, value: { kind: 'master-elected', name: 'b1', term: 4 } });
-      assert.not.match(heard[0] ?? '\n', /\n/);
-    } finally {
-      subscription.close();
-    }
+    await withListener(
+      redis.url,
+      [KEYS.events],
+      (_channel, text) => heard.push(text),
+      async () => {
+        await publishEvent(client, KEYS, { kind: 'master-elected', name: 'b1', term: 4 });
+        await until(() => heard.length === 1);
+      },
+    );
+    assert.equal(decodeEvent(heard[0]), { ok: true, value: { kind: 'master-elected', name: 'b1', term: 4 } });
+    assert.not.match(heard[0] ?? '\n', /\n/);
   }));
 
 test('on a full Redis a heartbeat still returns the state of the fleet', () =>

@@ -7,7 +7,7 @@ import type { Commands } from '../../lib/redis/connect.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore, type LeaseGrant, type LeaseStore } from '../../lib/redis/lease-store.js';
 import { type TestRedis, until, withRedis } from '../support/brackets.js';
-import { areReady, fillUp, inTimeLimits, withClients } from '../support/redis-client.js';
+import { areReady, fillUp, inTimeLimits, makeImpatient, withClients } from '../support/redis-client.js';
 
 const test = suite('lease store faults');
 
@@ -121,6 +121,7 @@ test('a server that hangs makes each answer "unreachable" within about a second'
 
 test('one hung server of three slows nobody down', () =>
   withThree(async ([a], servers, clients) => {
+    for (const client of clients) makeImpatient(client);
     servers[2]?.pause();
     // A command sent to the hung server earlier times out before the lease's own command. If the machine stalls for all of
     // that time, the order can't be observed: then try again.
@@ -146,6 +147,7 @@ test('an attempt that hung does not hold the lease after the server resumes', ()
       const [a, b] = [createLeaseStore([first], KEYS, TTL_MS), createLeaseStore([second], KEYS, TTL_MS)];
       // The server has the scripts cached, so that the commands below do the work.
       await a.release(await grantFor(a));
+      makeImpatient(first);
       redis.pause();
       assert.is((await a.acquire()).kind, 'failed');
       redis.resume();

@@ -55,7 +55,14 @@ test('a server without TLS that wants a password shows itself all the same', () 
 
 test('the command line says it in one line', () =>
   withRedis(async ({ port }) => {
-    const { code, stderr } = await meercat(['status', '--redis', `rediss://127.0.0.1:${port}`]);
+    // A machine that stalls may keep it from finding out within its time.
+    const { code, stderr } = await until(
+      async () => {
+        const outcome = await meercat(['status', '--redis', `rediss://127.0.0.1:${port}`]);
+        return !/did not answer|no answer/.test(outcome.stderr) && outcome;
+      },
+      { timeoutMs: PATIENCE_MS, what: 'the reason' },
+    );
     assert.is(code, 1);
     assert.match(stderr, /^meercat: Redis at rediss:\/\/127\.0\.0\.1:\d+ can't be used: it answers without TLS, [^\n]*$/);
     assert.not.match(stderr, /check --redis/);

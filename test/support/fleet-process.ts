@@ -9,11 +9,11 @@ import { ENTRY, type Environment, meercatProcess } from './meercat.js';
 import { freePort } from './places.js';
 import { until } from './until.js';
 
-/** How long a process may live on after the fleet's first process ended. */
-const LEFTOVER_MS = 2000;
+/** How long a process may live on after the fleet's first process ended: 2 s, and what a machine may stall. */
+const LEFTOVER_MS = 10_000;
 
 /** How long a fleet may take to be ready on a busy machine. */
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 /** One process of a fleet. */
 export interface FleetMember {
@@ -34,7 +34,7 @@ export interface FleetProcess extends RunningProcess {
 
 /** Options of {@link withFleet}. */
 export interface FleetProcessOptions {
-  /** How long a process may live on after the first one ended; 2 s by default. */
+  /** How long a process may live on after the first one ended; 10 s by default. */
   readonly leftoverMs?: number;
   readonly env?: Environment;
   /** Runs it so instead; the arguments are those of `meercat up` with its entry in front. */
@@ -43,7 +43,7 @@ export interface FleetProcessOptions {
 
 /**
  * Starts `meercat up` with these arguments, hands it out and ends it. Rejects when a process of it
- * still lives 2 s after it ended; all are killed then.
+ * still lives 10 s after it ended; all are killed then.
  */
 export function withFleet<T>(
   args: readonly string[],
@@ -68,7 +68,11 @@ export function withFleet<T>(
       },
       members: look,
       member: (pattern) =>
-        until(() => look().find(({ command: text }) => pattern.test(text)), { everyMs: 30, what: `a process like ${pattern}` }),
+        until(() => look().find(({ command: text }) => pattern.test(text)), {
+          timeoutMs: READY_MS,
+          everyMs: 30,
+          what: `a process like ${pattern}`,
+        }),
       async ready() {
         await child.waitForLine(/^ready$/, READY_MS);
         look();

@@ -48,13 +48,22 @@ export interface TestBalancer {
   /** Requests in flight: of the balancer, and the sum of all hosts. */
   inflight(): { readonly balancer: number; readonly hosts: number };
   health(): Promise<HealthPage>;
+  /** How many hosts are known now. */
+  hosts(): number;
   /** Resolves when this many hosts are known. */
   knows(hosts: number): Promise<void>;
   becomes(role: 'master' | 'slave'): Promise<void>;
 }
 
+/** The lease of production, for tests of what happens when it ends. */
+export const SHORT_LEASE_MS = 1500;
+
+/** Where a test is about something else: a machine that stalls for seconds shall not cost a mastership. */
+const LONG_LEASE_MS = 10_000;
+
 /** A configuration with short times; what is not said has a default. */
 export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerConfig {
+  const hasRedis = overrides.redis !== undefined && !overrides.redis.includes(NO_REDIS);
   return checkRelations({
     ...DEFAULTS,
     redis: [NO_REDIS],
@@ -65,7 +74,7 @@ export function buildConfig(overrides: Partial<BalancerConfig> = {}): BalancerCo
     name: '',
     algorithm: 'round-robin',
     statics: [],
-    leaseTtlMs: 1500,
+    leaseTtlMs: hasRedis ? LONG_LEASE_MS : SHORT_LEASE_MS,
     drainTimeoutMs: 2000,
     // On a busy machine even loopback takes its time; tests of this wait have their own.
     connectTimeoutMs: 5000,
@@ -112,10 +121,10 @@ export async function withBalancer<T>(
       const { status, body } = await ask(balancer.consolePort, { path: '/.meercat/health' });
       return { ...(JSON.parse(body) as Omit<HealthPage, 'httpStatus'>), httpStatus: status };
     },
+    hosts: () => known.reduce((sum, one) => sum + one, 0),
     async knows(hosts) {
       // A look at the table costs far less than one at the page.
-      const isInTable = (): boolean => known.reduce((sum, one) => sum + one, 0) === hosts;
-      await until(async () => isInTable() && (await each.health()).hosts === hosts, {
+      await until(async () => each.hosts() === hosts && (await each.health()).hosts === hosts, {
         timeoutMs: SLOW_MS,
         what: `${hosts} hosts on ${balancer.name}`,
       });
@@ -173,9 +182,48 @@ export async function deliverReport(client: Commands, host: string, url: string,
   await until(() => publishReport(client, host, url, fields), { timeoutMs: SLOW_MS, what: 'a master that listens to reports' });
 }
 
+/** Publishes one report, and again if it was lost, until this balancer knows as many hosts. */
+export async function deliverUntil(
+  each: TestBalancer,
+  hosts: number,
+  client: Commands,
+  host: string,
+  url: string,
+  fields: Partial<Report> = {},
+): Promise<void> {
+  await sendUntil(
+    () => deliverReport(client, host, url, fields),
+    () => each.hosts() === hosts,
+    () => `${hosts} hosts on ${each.name}, not ${each.hosts()}; its log:\n${each.lines.join('\n')}`,
+  );
+  await each.knows(hosts);
+}
+
 /** A balancer as `meercat status --json` shows it: from Redis alone. */
 export async function statusOf(client: Commands, name: string): Promise<BalancerView | undefined> {
   return (await readFleet(client, KEYS)).balancers.find((balancer) => balancer.name === name);
+}
+
+/** After this time a message counts as lost. */
+const LOST_MS = 5000;
+
+/**
+ * Sends, and sends again, until it had its effect. Pub/sub has no delivery guarantee: on a machine that stalls, a
+ * subscriber's connection may be lost just then.
+ */
+export async function sendUntil(
+  send: () => Promise<unknown>,
+  hasEffect: () => boolean | Promise<boolean>,
+  what: () => string,
+): Promise<void> {
+  for (let leftMs = SLOW_MS; ; leftMs -= LOST_MS) {
+    await send();
+    const isIt = await until(hasEffect, { timeoutMs: LOST_MS, what }).catch((error: unknown) => {
+      if (leftMs <= LOST_MS) throw error;
+      return false;
+    });
+    if (isIt) return;
+  }
 }
 
 /** Resolves when the status shows at least this count. */

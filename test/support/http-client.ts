@@ -6,7 +6,8 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { until } from './until.js';
 
-const TIMEOUT_MS = 10_000;
+/** Longer than a machine stalls several times in a row. */
+const TIMEOUT_MS = 30_000;
 
 /** One request; GET / without headers by default. */
 export interface Asked extends Pick<RequestOptions, 'method' | 'path'> {
@@ -28,7 +29,7 @@ export interface Answered {
   readonly body: string;
 }
 
-/** Sends a request and reads the whole answer. Rejects when the answer is cut off, or after 10 s. */
+/** Sends a request and reads the whole answer. Rejects when the answer is cut off, or after 30 s. */
 export function ask(port: number, { body, headers = {}, agent, ...options }: Asked = {}): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, agent: agent ?? false, headers: headers as Record<string, string>, ...options });

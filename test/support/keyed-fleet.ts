@@ -9,7 +9,7 @@ import { agentKeysOf, KeyRing, newFleetKey, operatorKeysOf } from '../../lib/red
 import { encodeReport } from '../../lib/redis/report-message.js';
 import { MessageSigner } from '../../lib/redis/sign.js';
 import { until, withRedis, withServer, withTempDir } from './brackets.js';
-import { KEYS, SLOW_MS, type TestBalancer, withBalancer } from './fleet.js';
+import { KEYS, SLOW_MS, sendUntil, type TestBalancer, withBalancer } from './fleet.js';
 import { ask } from './http-client.js';
 import { withClients } from './redis-client.js';
 
@@ -56,8 +56,11 @@ export async function putFile(file: string, text: string): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-/** Three balancers, the first one master, and one host whose agent has its own key. */
-export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) => Promise<void>): Promise<void> {
+/**
+ * Three balancers, the first one master, and one host whose agent has its own key.
+ * @param leaseTtlMs short where the test is about another mastership
+ */
+export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) => Promise<void>, leaseTtlMs?: number): Promise<void> {
   await withTempDir((dir) =>
     withRedis((redis) =>
       withClients([redis.url, redis.url], (client, listener) =>
@@ -76,8 +79,7 @@ export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) =>
             );
             const optionsOf = (index: number): Partial<BalancerConfig> => ({
               redis: [redis.url],
-              // A machine that stalls for a second must not look like a fleet that was harmed.
-              leaseTtlMs: 4000,
+              ...(leaseTtlMs !== undefined && { leaseTtlMs }),
               name: `b${index + 1}`,
               fleetKeyFile: keyText === '' ? '' : (keyFiles[index] as string),
             });
@@ -113,6 +115,22 @@ export async function counts(balancers: readonly TestBalancer[], counter: string
     what: () =>
       `${counter} ≥ ${atLeast}: ${balancers.map((each) => each.counter(counter)).join()}; the log of the first:\n${balancers[0]?.lines.join('\n')}`,
   });
+}
+
+/** Sends, and sends again what was lost, until the counter of each of these balancers has grown by as much. */
+export async function isCounted(
+  send: () => Promise<unknown>,
+  balancers: readonly TestBalancer[],
+  counter: string,
+  more = 1,
+): Promise<void> {
+  const goals = balancers.map((each) => each.counter(counter) + more);
+  await sendUntil(
+    send,
+    () => balancers.every((each, index) => each.counter(counter) >= (goals[index] as number)),
+    () =>
+      `${counter} ≥ ${goals.join()}: ${balancers.map((each) => each.counter(counter)).join()}; the log of the first:\n${balancers[0]?.lines.join('\n')}`,
+  );
 }
 
 /** The fleet is as it was: one master, its first term, one host that answers on each balancer. */

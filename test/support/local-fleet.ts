@@ -7,7 +7,7 @@ import { until } from './brackets.js';
 import { withClients } from './redis-client.js';
 
 /** How long a step of such a fleet may take on a busy machine. */
-export const BUSY_MS = 20_000;
+export const BUSY_MS = 60_000;
 
 /** The body of a 200, without the space around it. */
 export async function bodyOf(url: string): Promise<string> {

@@ -47,8 +47,24 @@ export function withDefaults(flags: readonly string[], defaults: Readonly<Record
   ];
 }
 
-/** Runs `meercat` to its end; rejects when it has not ended after 20 s. */
+/** What a command says when Redis, or the balancer that it asks, does not answer in the time that a person waits. */
+const LATE =
+  /^meercat: (?:Redis .*: (?:it did not answer in time|no answer|timeout|not connected|the connection was closed)|\S+ did not answer within)/m;
+
+/** A person enters a command again if the answer was late, and so does a test, on a machine that stalls: twice at most. */
+async function againIfLate(run: () => Promise<Outcome>): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await run();
+    if (attempt === 3 || !LATE.test(outcome.stderr)) return outcome;
+  }
+}
+
+/** Runs `meercat` to its end, again if the answer was late; rejects when it has not ended after 20 s. */
 export function meercat(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return againIfLate(() => once(args, env));
+}
+
+function once(args: readonly string[], env: Environment): Promise<Outcome> {
   return withProcess(meercatProcess(args, env), async (child) => {
     const exit = await ended(child, 20_000);
     return { ...exit, stdout: child.stdout.join('\n'), stderr: child.stderr.join('\n') };
@@ -92,10 +108,14 @@ function exchangeEnvironment(env: Environment): () => void {
 }
 
 /**
- * Runs a command that ends by itself in the test's own process, without the start of another one. One at a time: what
- * it prints is caught at this process's own stdout and stderr.
+ * Runs a command that ends by itself in the test's own process, without the start of another one, and again if the answer
+ * was late. One at a time: what it prints is caught at this process's own stdout and stderr.
  */
-export async function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+export function meercatHere(args: readonly string[], env: Environment = {}): Promise<Outcome> {
+  return againIfLate(() => onceHere(args, env));
+}
+
+async function onceHere(args: readonly string[], env: Environment): Promise<Outcome> {
   const said = { stdout: '', stderr: '' };
   const before = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
   const releases = (['stdout', 'stderr'] as const).map((name) => {
@@ -129,7 +149,7 @@ export async function meercatHere(args: readonly string[], env: Environment = {}
 }
 
 /** How a process ended; rejects with its last lines when it has not ended in time. */
-export function ended(child: RunningProcess, timeoutMs = 5000): ReturnType<typeof until<Awaited<RunningProcess['exit']>>> {
+export function ended(child: RunningProcess, timeoutMs = 20_000): ReturnType<typeof until<Awaited<RunningProcess['exit']>>> {
   const what = (): string => `the process to end; its last lines:\n${child.lines.slice(-20).join('\n')}`;
   return until(() => child.exit, { timeoutMs, what });
 }
@@ -137,6 +157,25 @@ export function ended(child: RunningProcess, timeoutMs = 5000): ReturnType<typeo
 /** Starts `meercat`, hands it out, and ends it. */
 export function withMeercat<T>(args: readonly string[], fn: (child: RunningProcess) => T | Promise<T>, env: Environment = {}): Promise<T> {
   return withProcess(meercatProcess(args, env), fn);
+}
+
+/**
+ * Starts a balancer that is to be refused because of what is in Redis. Where Redis does not answer in time, it serves
+ * without: then it is started again.
+ * @param served the log's message by which it shows that it serves
+ */
+export async function refusedStart(args: readonly string[], served = 'serving'): Promise<Omit<Outcome, 'stdout'>> {
+  for (let attempt = 1; ; attempt++) {
+    const refused = await withMeercat(args, async (child) => {
+      let exit: Awaited<RunningProcess['exit']> | undefined;
+      void child.exit.then((outcome) => (exit = outcome));
+      const isServing = (): boolean => logOf(child).some(({ msg }) => msg === served);
+      await until(() => exit !== undefined || isServing(), { timeoutMs: 60_000, what: () => `the refusal:\n${child.lines.join('\n')}` });
+      return exit && { ...exit, stderr: child.stderr.filter((line) => !line.startsWith('{')).join('\n') };
+    });
+    if (refused !== undefined) return refused;
+    if (attempt === 5) throw new Error(`it serves: meercat ${args.join(' ')}`);
+  }
 }
 
 /** The log lines of a balancer or agent, as objects; lines that are not JSON are left out. */

@@ -3,11 +3,10 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseRedisAddress } from '../../lib/redis/address.js';
-import { type Commands, openCommands } from '../../lib/redis/connect.js';
+import type { Commands } from '../../lib/redis/connect.js';
 import { freePort, type TestRedis, until, withProcess, withRedis, withTempDir } from './brackets.js';
 import type { CertificatePair } from './certificates.js';
-import { areReady } from './redis-client.js';
+import { withClients } from './redis-client.js';
 import { findRedis } from './redis-server.js';
 
 /** How the servers of a group are guarded. */
@@ -36,6 +35,9 @@ const tlsArgs = ({ certFile, keyFile, caFile }: NonNullable<GroupOptions['tls']>
 const withPassword = (url: string, password: string | undefined): string =>
   password === undefined ? url : url.replace('//', `//:${password}@`);
 
+/** A failover may take this long: a Sentinel that stood still for two seconds does nothing for the next thirty (its TILT mode). */
+export const FAILOVER_MS = 90_000;
+
 /** A Redis with a replica, and the Sentinel that watches both. */
 export interface SentinelGroup {
   /** `redis+sentinel://…`, as users write it, without passwords; `rediss+sentinel://…` with TLS. */
@@ -45,6 +47,10 @@ export interface SentinelGroup {
   readonly sentinel: Commands;
   /** The port of the master, as the Sentinel knows it now: with TLS, one that only TLS goes to. */
   masterPort(): Promise<number>;
+  /** The server that is master now, as the Sentinel knows it. */
+  master(): Promise<TestRedis>;
+  /** Has the Sentinel make the other server master, in good order; resolves when it is. */
+  failover(): Promise<void>;
 }
 
 /** Starts a master, a replica that is in step, and one Sentinel that fails over within a few seconds. */
@@ -64,20 +70,33 @@ export async function withSentinel<T>(fn: (group: SentinelGroup) => T | Promise<
         const file = join(dir, 'sentinel.conf');
         const lines = [
           ...[`port ${port}`, 'bind 127.0.0.1', `dir ${dir}`, `sentinel monitor mymaster 127.0.0.1 ${ports?.[0] ?? master.port} 1`],
-          ...['sentinel down-after-milliseconds mymaster 400', 'sentinel failover-timeout mymaster 3000'],
+          ...['sentinel down-after-milliseconds mymaster 2000', 'sentinel failover-timeout mymaster 3000'],
           ...(password === undefined ? [] : [`sentinel auth-pass mymaster ${password}`]),
           ...(sentinelPassword === undefined ? [] : [`requirepass ${sentinelPassword}`]),
         ];
         await writeFile(file, `${lines.join('\n')}\n`);
         const tlsOptions = tls === undefined || ports === undefined ? [] : [...tlsArgs(tls, ports[2]), '--tls-replication', 'yes'];
         return withProcess({ command: findRedis(), args: [file, '--sentinel', ...tlsOptions] }, () =>
-          withCommands(withPassword(`redis://127.0.0.1:${port}`, sentinelPassword), async (sentinel) => {
+          withClients([withPassword(`redis://127.0.0.1:${port}`, sentinelPassword)], async (sentinel) => {
             const masterPort = async (): Promise<number> =>
               Number(((await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')) as string[])[1]);
             await until(() => hasHeir(sentinel), { what: 'the Sentinel to know the replica as in step' });
             const url =
               ports === undefined ? `redis+sentinel://127.0.0.1:${port}/mymaster` : `rediss+sentinel://127.0.0.1:${ports[2]}/mymaster`;
-            return fn({ url, servers: [master, replica], sentinel, masterPort });
+            const masterNow = async (): Promise<TestRedis> => ((await masterPort()) === (ports?.[0] ?? master.port) ? master : replica);
+            const failover = async (): Promise<void> => {
+              const before = await masterPort();
+              let refusal = '';
+              await until(
+                async () => {
+                  // Refused while one is under way, or while the Sentinel has not heard from the replica for a moment.
+                  refusal = await sentinel.call('SENTINEL', 'FAILOVER', 'mymaster').then(String, (error: Error) => error.message);
+                  return until(async () => (await masterPort()) !== before, { timeoutMs: 10_000 }).catch(() => false);
+                },
+                { timeoutMs: FAILOVER_MS, what: () => `the failover: ${refusal}` },
+              );
+            };
+            return fn({ url, servers: [master, replica], sentinel, masterPort, master: masterNow, failover });
           }),
         );
       }),
@@ -94,7 +113,7 @@ async function hasHeir(sentinel: Commands): Promise<boolean> {
 }
 
 async function inStep(replica: string): Promise<void> {
-  await withCommands(replica, (client) =>
+  await withClients([replica], (client) =>
     until(async () => /master_link_status:up/.test(String(await client.info('replication'))), {
       timeoutMs: 10_000,
       what: 'the replica to be in step',
@@ -152,8 +171,8 @@ export async function withCluster<T>(
     const url = `${scheme}+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
     const [first] = servers as [TestRedis];
     const ownerOf = (key: string): Promise<TestRedis> =>
-      withCommands(
-        first.url,
+      withClients(
+        [first.url],
         async (client) => servers[Math.floor((Number(await client.call('CLUSTER', 'KEYSLOT', key)) * count) / SLOTS)] as TestRedis,
       );
     return fn({ url, servers, ownerOf });
@@ -165,7 +184,7 @@ async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[
   const [first] = servers as [TestRedis];
   const count = servers.length;
   for (const [index, { url }] of servers.entries()) {
-    await withCommands(url, async (client) => {
+    await withClients([url], async (client) => {
       const from = Math.ceil((index * SLOTS) / count);
       const to = Math.ceil(((index + 1) * SLOTS) / count) - 1;
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to));
@@ -174,7 +193,7 @@ async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[
     });
   }
   for (const { url } of servers) {
-    await withCommands(url, (client) =>
+    await withClients([url], (client) =>
       until(
         async () => {
           const info = String(await client.call('CLUSTER', 'INFO'));
@@ -187,16 +206,5 @@ async function joinAll(servers: readonly TestRedis[], tlsPorts: readonly number[
         { timeoutMs: 15_000, what: `the Cluster to be whole at ${url}` },
       ),
     );
-  }
-}
-
-/** Opens a connection to one server, hands it out when it is ready, and closes it. */
-async function withCommands<T>(url: string, fn: (client: Commands) => T | Promise<T>): Promise<T> {
-  const client = openCommands(parseRedisAddress(url));
-  try {
-    await areReady(client);
-    return await fn(client);
-  } finally {
-    client.disconnect();
   }
 }

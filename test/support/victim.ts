@@ -14,6 +14,9 @@ import { withClients } from './redis-client.js';
 /** The name under which the victim is in the status. */
 export const VICTIM = 'victim';
 
+/** Its lease: longer than most stalls of a machine, and short enough to be waited for. */
+export const VICTIM_LEASE_MS = 3000;
+
 /** The fleet under abuse. */
 export interface Victim {
   readonly each: TestBalancer;
@@ -40,11 +43,9 @@ export async function withVictim(
       ({ url }) =>
         withClients([redis.url, redis.url], (client, agentClient) =>
           withBalancer(
-            { redis: [redis.url], name: VICTIM },
+            { redis: [redis.url], leaseTtlMs: VICTIM_LEASE_MS, name: VICTIM },
             async (each) => {
               await each.becomes('master');
-              // What a test itself says, megabytes at times, may take as long as a slow machine needs.
-              if ('commandTimeout' in client.options) client.options.commandTimeout = SLOW_MS;
               const agent = setInterval(
                 () => void publishReport(agentClient, 'good', url, { intervalMs: 250 }).catch(() => undefined),
                 250,

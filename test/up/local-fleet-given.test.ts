@@ -74,10 +74,9 @@ test('existing hosts are used instead of demo hosts, fleet-wide flags reach ever
           await fleet.waitForLine(/^stopping$/);
           // A real delay is needed: within 0.4 s it would count as the same signal.
           await sleep(450);
-          const startedMs = performance.now();
           fleet.kill('SIGTERM');
-          assert.equal(await ended(fleet), { code: 1, signal: null });
-          assert.ok(performance.now() - startedMs < 3500, 'the drain alone would take 5 s');
+          // After the drain, which takes 5 s, it would end with 0.
+          assert.equal(await ended(fleet, BUSY_MS), { code: 1, signal: null });
           assert.is(await held, 'broken off');
         },
         { env },
@@ -136,7 +135,7 @@ test('on a terminal it shows a table in place; Ctrl-C finishes what is in flight
             await keyboard.write('\u0003');
             process.kill(pid, 'SIGINT');
             assert.is(await working, 'h1');
-            assert.equal(await ended(fleet, 15_000), { code: 0, signal: null });
+            assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
             const [before = '', after = '', ...more] = shown().split('\u001b[?1049l');
             assert.equal(more, [], 'the screen is given back once');
             assert.is(before.split('\u001b[?1049h').length, 2, 'and taken once');

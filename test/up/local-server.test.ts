@@ -125,12 +125,15 @@ for (const [kind, names] of KINDS) {
     }));
 }
 
+/** Longer than a slow machine needs for what is done under the lease, and shorter than its end is waited for. */
+const LEASE_TTL_MS = 10_000;
+
 /** Exercises everything that the lease, heartbeats and host table need of a Redis, from elections to late joiners. */
 async function carriesFleet(url: string): Promise<void> {
   const keys = buildKeys('meercat');
   const ann = { name: 'ann', url: 'http://10.0.0.1:80', since: '2026-01-01T00:00:00.000Z' };
   await withClients([url, url], async (one, two) => {
-    const [a, b] = [createLeaseStore([one], keys, 600), createLeaseStore([two], keys, 600)];
+    const [a, b] = [createLeaseStore([one], keys, LEASE_TTL_MS), createLeaseStore([two], keys, LEASE_TTL_MS)];
     const outcome = await a.acquire();
     assert.is(outcome.kind, 'acquired');
     const { grant } = outcome as { grant: LeaseGrant };
@@ -306,7 +309,7 @@ test('a port taken meanwhile is an error, and a foreign Redis on it is not mista
 });
 
 for (const [kind, names] of KINDS) {
-  test(`${kind} ends within 2 s when its parent is killed`, () =>
+  test(`${kind} ends soon when its parent is killed`, () =>
     withPath(names, async () => {
       const port = await freePort();
       const script = `
@@ -325,7 +328,8 @@ for (const [kind, names] of KINDS) {
           await parent.exit;
         });
       });
-      await areEnded(family, 2000);
+      // Two seconds, and what a machine may stall.
+      await areEnded(family, 10_000);
     }));
 }
 

@@ -16,7 +16,7 @@ import { buildConfig, KEYS, NO_REDIS, SLOW_MS, withBalancer } from '../support/f
 import { freePortsInRow, withPortTaken } from '../support/fleet-process.js';
 import { groupFlags, type GroupOptions, type TestGroup, withGroup } from '../support/group-process.js';
 import { exchangeRaw, RawClient } from '../support/http-client.js';
-import { meercat, refusedHere } from '../support/meercat.js';
+import { meercat, refusedHere, refusedStart } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('process group start');
@@ -92,8 +92,8 @@ test('a taken name aborts the whole start, and processes already started leave t
     withClients([url], (client) =>
       withBalancer({ redis: [url], name: 'g-2' }, async (single) => {
         await single.becomes('master');
-        const flags = ['--namespace', KEYS.namespace, '--log-level', 'error'];
-        const { code, stderr } = await meercat(groupFlags(url, 'http://127.0.0.1:1', flags));
+        const flags = ['--namespace', KEYS.namespace];
+        const { code, stderr } = await refusedStart(groupFlags(url, 'http://127.0.0.1:1', flags), 'all processes are serving');
         assert.is(code, 1);
         assert.match(stderr, /^meercat: --name: another balancer of this fleet has the name g-2 \(process \d+ on [^\n]+$/);
         assert.ok(stderr.includes(`process ${process.pid} `));

@@ -59,6 +59,23 @@ test('one that was killed is not found, and the next one clears its socket away'
     await end();
   }));
 
+test('one that stands still is found when it goes on, and the next one leaves it its socket', () =>
+  withTempDir(async (dir) => {
+    const variables = variablesOf(dir);
+    await withOtherFleet(dir, FLEET.redis, async (other) => {
+      other.kill('SIGSTOP');
+      const found = findRunningFleet('test', variables);
+      // Longer than it takes on a machine that does not stall.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const end = await announceFleet(FLEET, variables);
+      assert.is((await readdir(join(dir, 'meercat'))).length, 2);
+      await end();
+      other.kill('SIGCONT');
+      assert.equal(await found, FLEET);
+      assert.equal(await findRunningFleet('test', variables), FLEET);
+    });
+  }));
+
 test('two fleets of one namespace are named as such, without their passwords; on one Redis they are one', () =>
   withTempDir(async (dir) => {
     const variables = variablesOf(dir);
