@@ -121,7 +121,8 @@ function faultsSection(figures: ProofFigures, plots: readonly Plot[]): string {
   return `${plotGrid(plots, 'fault-')}\n${tables([faultTable(figures)])}`;
 }
 
-function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[]): string {
+function simulationSection(figures: ProofFigures, plots: readonly Plot[]): string {
+  const { simulation } = figures;
   if (simulation === null) return '';
   const { costs, limits } = simulation;
   return `${htmlTerms([
@@ -138,8 +139,8 @@ function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[])
     ['A load message', `${exactText(costs.masterMessageMicros)} µs of the master's thread`],
     ['A message in Redis', `${exactText(costs.redisMessageMicros)} µs for each receiver`],
   ])}
-<p>${escapeHtml(calibrationText(simulation))}</p>
-${tables([calibrationTable(simulation)])}
+<p>${escapeHtml(calibrationText(figures, simulation))}</p>
+${tables([calibrationTable(figures, simulation)])}
 ${limits.length === 0 ? '' : `<h3>What ends linear scaling</h3>\n${htmlList(limits)}`}
 ${plotGrid(plots, 'scaling', 'coordination')}
 ${tables(scalingTables(simulation))}`;

@@ -30,6 +30,20 @@ export interface MeasuredLoad {
   readonly p99Ms: number;
 }
 
+/** What a compared highest load is called, of a fleet whose balancers have this many cores. */
+export function highestName(cores: number): string {
+  return `highest load ${coresName(cores)}`;
+}
+
+/** What a compared latency is called. */
+export function latencyName(latency: 'p50' | 'p99', perSecond: number, cores: number): string {
+  return `${latency} at ${Math.round(perSecond)} requests/s ${coresName(cores)}`;
+}
+
+function coresName(cores: number): string {
+  return `of ${cores.toFixed(3)} cores each`;
+}
+
 /** Simulates what was measured, and compares. */
 export function simulateCalibration(
   costs: BalancerCosts,
@@ -39,17 +53,15 @@ export function simulateCalibration(
 ): readonly Calibration[] {
   return measured.flatMap(({ balancers, cores, highestPerSecond, loads }) => {
     const run = calibrationRun(costs, setup, { balancers, cores }, at);
-    const of = `of ${cores.toFixed(3)} cores each`;
     const highest = simulateHighest(run);
-    const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: highest };
+    const highestFigure = { what: highestName(cores), balancers, real: highestPerSecond, simulated: highest };
     const figures = loads.flatMap(({ percent, perSecond, p50Ms, p99Ms }) => {
       // Latencies of an overloaded fleet say only for how long it was overloaded.
       const simulated = perSecond > highest ? null : simulateLoad(run, 'fleet', { percent, perSecond });
       if (simulated === null) return [];
-      const load = `at ${Math.round(perSecond)} requests/s ${of}`;
       return [
-        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: simulated.p50Ms },
-        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: simulated.p99Ms },
+        { what: latencyName('p50', perSecond, cores), balancers, real: p50Ms, simulated: simulated.p50Ms },
+        { what: latencyName('p99', perSecond, cores), balancers, real: p99Ms, simulated: simulated.p99Ms },
       ];
     });
     return [highestFigure, ...figures];
