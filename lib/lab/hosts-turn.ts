@@ -13,6 +13,8 @@ const ANSWER_TIMEOUT_MS = 20_000;
 export interface HostsTurn extends Omit<ArrivalTurn, 'type'> {
   /** Factor on the cost of each request and on the time that a neighbour stays. */
   readonly slow: number;
+  /** Scatter of the work of requests; 0 unless set. */
+  readonly sigma?: number;
 }
 
 /** What was seen of a turn. */
@@ -38,7 +40,7 @@ export async function openConnections(load: LabChild, ports: readonly number[], 
 export async function runHostsTurn<Reading>(
   hosts: LabChild,
   load: LabChild,
-  { slow, ...arrivals }: HostsTurn,
+  { slow, sigma = 0, ...arrivals }: HostsTurn,
   read: (at: 'start' | 'end') => Reading | Promise<Reading>,
 ): Promise<TurnSeen<Reading>> {
   const { seed, warmUpMs, measuredMs, graceMs } = arrivals;
@@ -47,7 +49,7 @@ export async function runHostsTurn<Reading>(
   const done = load.next('done', warmUpMs + measuredMs + graceMs + ANSWER_TIMEOUT_MS);
   // One of them fails before it is awaited if its process ends meanwhile.
   for (const each of [seen, done]) each.catch(() => undefined);
-  hosts.send({ type: 'begin', slow, seed, warmUpMs, measuredMs });
+  hosts.send({ type: 'begin', slow, sigma, seed, warmUpMs, measuredMs });
   await begun;
   load.send({ type: 'turn', ...arrivals });
   await pause(warmUpMs);

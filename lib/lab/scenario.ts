@@ -20,6 +20,27 @@ export const CLASSES: readonly WorkloadClass[] = [
   { path: '/large', share: 0.05, workMs: 200 },
 ];
 
+/** Which request of a turn it is, and how its work scatters. */
+export interface WorkDraw {
+  readonly index: number;
+  readonly seed: number;
+  /** Of the logarithm; 0: every request of a class has the same work. */
+  readonly sigma: number;
+}
+
+/**
+ * The work of a request of a class, in milliseconds of a core of speed 1: lognormal around the class's mean, and the same
+ * for the same request, whoever draws it.
+ */
+export function workOf(kind: number, { index, seed, sigma }: WorkDraw): number {
+  const { workMs } = CLASSES[kind] as WorkloadClass;
+  if (sigma === 0) return workMs;
+  const random = new Random(Math.imul(seed, 0x9e3779b1) ^ index);
+  const [distance, angle] = [exponential(random, 2), 2 * Math.PI * (random.below(2 ** 32) / 2 ** 32)];
+  // Box and Muller, "A Note on the Generation of Random Normal Deviates" (1958).
+  return workMs * Math.exp(sigma * Math.sqrt(distance) * Math.cos(angle) - sigma ** 2 / 2);
+}
+
 const MEAN_WORK_MS = CLASSES.reduce((sum, { share, workMs }) => sum + share * workMs, 0);
 
 /** Share of the hosts, the last ones, with slow cores. */

@@ -8,7 +8,7 @@ import { parseRedisAddress } from '../redis/address.js';
 import { openCommands } from '../redis/connect.js';
 import { buildKeys } from '../redis/keys.js';
 import { encodeReport } from '../redis/report-message.js';
-import { CLASSES, CORES, drawNeighbours, speedOf } from './scenario.js';
+import { CLASSES, CORES, drawNeighbours, speedOf, workOf } from './scenario.js';
 import { type ProcessorMeter, SharedProcessor } from './shared-processor.js';
 import { type Distribution, distributionOf, percentile } from './statistics.js';
 import { answerOf, type HostRequest, listen, portOf, readRequests } from './virtual-host-http.js';
@@ -25,6 +25,8 @@ export interface Begin {
   readonly type: 'begin';
   readonly seed: number;
   readonly slow: number;
+  /** Scatter of the work of requests (`workOf`); 0 unless set. */
+  readonly sigma?: number;
   /** Warm-up, which is not measured. */
   readonly warmUpMs: number;
   readonly measuredMs: number;
@@ -77,11 +79,11 @@ export async function runVirtualHosts([count = '1', redisUrls = '', namespace = 
     }
   });
 
-  function begin({ seed, slow, warmUpMs, measuredMs }: Begin): void {
+  function begin({ seed, slow, sigma = 0, warmUpMs, measuredMs }: Begin): void {
     for (const { atMs, host, taken } of drawNeighbours(seed, hosts.length, warmUpMs + measuredMs, slow)) {
       timers.push(setTimeout(() => hosts[host]?.setTaken(taken), atMs));
     }
-    for (const host of hosts) host.slow = slow;
+    for (const host of hosts) host.work = { slow, sigma, seed };
     timers.push(
       setTimeout(() => {
         const readings = hosts.map((host) => host.read());
@@ -136,8 +138,8 @@ class VirtualHost {
   /** Time of each request in the host, and the lateness of its response. */
   readonly tookMs: number[] = [];
   readonly lateMs: number[] = [];
-  /** Factor on the cost of each class. */
-  slow = 1;
+  /** Factor on the cost of each class, and how costs scatter. */
+  work = { slow: 1, sigma: 0, seed: 0 };
   readonly #publish: ((text: string) => void) | undefined;
   #server: Server | undefined;
   #port = 0;
@@ -179,13 +181,13 @@ class VirtualHost {
       asked.socket.write(answerOf(JSON.stringify(page)));
       return;
     }
-    const work = CLASSES.find(({ path }) => path === asked.path);
-    if (work === undefined) {
+    const kind = CLASSES.findIndex(({ path }) => path === asked.path);
+    if (kind < 0) {
       this.#answer(asked);
       return;
     }
     this.#advance();
-    this.processor.add(work.workMs * this.slow, asked);
+    this.processor.add(this.work.slow * workOf(kind, { ...this.work, index: Number(asked.id) }), asked);
     this.#wake();
   }
 

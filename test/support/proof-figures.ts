@@ -129,7 +129,15 @@ export const MADE_UP: ProofFigures = {
     fault('haproxy, 4 independent', 'haproxy', 4, 'kill a host', 9),
   ],
   simulation: {
-    costs: { requestMicros: 75, wakeMicros: 60, slaveCores: 0.01, masterCores: 0.05, masterMessageMicros: 30, redisMessageMicros: 5 },
+    costs: {
+      requestMicros: 75,
+      wakeMicros: 60,
+      coolMs: 4,
+      slaveCores: 0.01,
+      masterCores: 0.05,
+      masterMessageMicros: 30,
+      redisMessageMicros: 5,
+    },
     calibration: [
       { what: 'p99 at 70 %, ms', balancers: 2, real: 150, simulated: 140 },
       { what: 'highest load, requests/s', balancers: 4, real: 560, simulated: 600 },

@@ -16,6 +16,7 @@ export interface MeasuredUse {
   /** CPU of each balancer, and how much of it coordination needs, in cores. */
   readonly cores: number;
   readonly coordinationCores: number;
+  readonly percent: number;
   readonly perSecond: number;
   /** CPU per request without coordination. */
   readonly micros: number;
@@ -33,6 +34,7 @@ export interface FitSetup {
 export interface RequestFit {
   readonly requestMicros: number;
   readonly wakeMicros: number;
+  readonly coolMs: number;
   /** Root mean square of the relative differences. */
   readonly residual: number;
 }
@@ -42,7 +44,10 @@ const MOST_ERRORS = 0.001;
 
 /** Requests simulated for each load, and steps of the fit: turns depend on the costs, and the costs on turns. */
 const REQUESTS = 1500;
-const STEPS = 12;
+const STEPS = 8;
+
+/** Time constants, in ms, of which the one that fits best is taken. */
+const COOLING_MS: readonly number[] = [0.5, 1, 2, 4, 6, 8, 12, 20];
 
 /** A request cannot cost less. */
 const LEAST_MICROS = 1;
@@ -60,13 +65,14 @@ export function measuredUsesOf(contestants: readonly ContestantFigures[], redisM
       const { balancers, cpuEach, loads } = contestant;
       return loads
         .filter((load) => !isOverloaded(contestant, load))
-        .map(({ perSecond, cpuMicros, coordinationCores, messagesPerSecond }): MeasuredUse => {
+        .map(({ percent, perSecond, cpuMicros, coordinationCores, messagesPerSecond }): MeasuredUse => {
           const ofRedis = ((messagesPerSecond?.median ?? 0) * redisMessageMicros) / 1e6;
           const coordination = Math.max(0, (coordinationCores?.median ?? 0) - (Number.isFinite(ofRedis) ? ofRedis : 0));
           return {
             balancers,
             cores: cpuEach ?? 1,
             coordinationCores: coordination / balancers,
+            percent,
             perSecond,
             micros: cpuMicros.median - (1e6 * coordination) / perSecond,
           };
@@ -75,21 +81,27 @@ export function measuredUsesOf(contestants: readonly ContestantFigures[], redisM
     .filter(({ micros }) => micros > 0);
 }
 
-/** Fits both costs by least squares of relative differences; null with less than two loads. */
+/** Fits the costs by least squares of relative differences; null with less than two loads. */
 export function fitRequest(uses: readonly MeasuredUse[], setup: FitSetup): RequestFit | null {
   if (uses.length < 2) return null;
-  let costs = { requestMicros: Math.min(...uses.map(({ micros }) => micros)), wakeMicros: 0 };
+  const fits = COOLING_MS.map((coolMs) => fitWith(coolMs, uses, setup));
+  return fits.reduce((best, each) => (each.residual < best.residual ? each : best));
+}
+
+function fitWith(coolMs: number, uses: readonly MeasuredUse[], setup: FitSetup): RequestFit {
+  let costs = { requestMicros: Math.min(...uses.map(({ micros }) => micros)), wakeMicros: 0, coolMs };
   for (let step = 0; step < STEPS; step++) {
-    const turns = uses.map((use) => turnsPerRequest(use, costs, setup));
+    const turns = uses.map((use) => coldsPerRequest(use, costs, setup));
     const next = leastSquares(uses, turns);
-    // Half of the way: more expensive turns are fewer.
+    // Half of the way: the more expensive cold caches are, the less they cool.
     costs = {
+      coolMs,
       requestMicros: (costs.requestMicros + next.requestMicros) / 2,
       wakeMicros: (costs.wakeMicros + next.wakeMicros) / 2,
     };
   }
   const squares = uses.map((use) => {
-    const expected = costs.requestMicros + costs.wakeMicros * turnsPerRequest(use, costs, setup);
+    const expected = costs.requestMicros + costs.wakeMicros * coldsPerRequest(use, costs, setup);
     return (expected / use.micros - 1) ** 2;
   });
   return { ...costs, residual: Math.sqrt(squares.reduce((sum, each) => sum + each, 0) / uses.length) };
@@ -97,19 +109,19 @@ export function fitRequest(uses: readonly MeasuredUse[], setup: FitSetup): Reque
 
 /** The measured costs, with those of requests fitted. */
 export function withFit(costs: BalancerCosts, fit: RequestFit | null): BalancerCosts {
-  return fit === null ? costs : { ...costs, requestMicros: fit.requestMicros, wakeMicros: fit.wakeMicros };
+  return fit === null ? costs : { ...costs, requestMicros: fit.requestMicros, wakeMicros: fit.wakeMicros, coolMs: fit.coolMs };
 }
 
-/** Turns of the traffic thread for each request, on the simulated processor of one balancer. */
-export function turnsPerRequest(
+/** How often the caches of the traffic thread are cold for each request, on the simulated processor of one balancer. */
+export function coldsPerRequest(
   { balancers, cores, coordinationCores, perSecond }: MeasuredUse,
-  { requestMicros, wakeMicros }: Pick<BalancerCosts, 'requestMicros' | 'wakeMicros'>,
+  { requestMicros, wakeMicros, coolMs }: Pick<BalancerCosts, 'requestMicros' | 'wakeMicros' | 'coolMs'>,
   { slow, seed, periodMs, tickMs }: FitSetup,
 ): number {
   const [queue, draws] = [new EventQueue(), new Draws(seed, 1)];
   const ticks = tickMs > 0 ? ticksOf(seed, tickMs) : null;
   const left = Math.max(cores - coordinationCores, cores / 2);
-  const processor = new Processor({ cores: left, periodMs, wakeMs: 0, turnMs: wakeMicros / 1000 }, 0);
+  const processor = new Processor({ cores: left, periodMs, wakeMs: 0, coldMs: wakeMicros / 1000, coolMs }, 0);
   const afterMs = (requestMicros * AFTER_SHARE) / 1000;
   const beforeMs = requestMicros / 1000 - afterMs;
   const nowMs = (): number => queue.nowMs;
@@ -132,7 +144,7 @@ export function turnsPerRequest(
       processor.step(processorMs);
     } else queue.runNext();
   }
-  return processor.turns / REQUESTS;
+  return processor.colds / REQUESTS;
 }
 
 function workMs(draw: number): number {

@@ -90,6 +90,7 @@ export function costsOf({ rest, loaded, answered, isMaster, hostCount, receivers
     requestMicros: (moreCores(every, serving) * loaded[0].balancers.length * secondsOf(loaded) * 1e6) / answered,
     // Part of it, until it is fitted to all loads (cost-fit.ts).
     wakeMicros: 0,
+    coolMs: 0,
     // A single balancer is a master.
     slaveCores: Number.isNaN(slave) ? master : slave,
     masterCores: master,

@@ -112,11 +112,13 @@ export interface FaultFigures {
 
 /** What a request and a message cost a balancer: measured, and input of the simulation. */
 export interface BalancerCosts {
-  /** CPU of the traffic thread per request (µs), */
+  /** CPU of the traffic thread per request while it always runs (µs), */
   readonly requestMicros: number;
-  /** and for each turn of its event loop, which takes all requests and answers that wait (µs). */
+  /** and to go on after it has not run for long, with cold caches (µs). */
   readonly wakeMicros: number;
-  /** CPU of a balancer for coordination at rest (share of a core), of a slave and of the master. */
+  /** Time constant with which its caches cool; 0 in earlier runs. */
+  readonly coolMs: number;
+  /** CPU of a balancer for coordination at rest (share of a core), of a slave and of the master; fitted to that under load. */
   readonly slaveCores: number;
   readonly masterCores: number;
   /** CPU of the master's threads for one load message, and per host in it (µs). */

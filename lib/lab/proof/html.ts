@@ -121,21 +121,26 @@ function faultsSection(figures: ProofFigures, plots: readonly Plot[]): string {
   return `${plotGrid(plots, 'fault-')}\n${tables([faultTable(figures)])}`;
 }
 
-function simulationSection({ simulation }: ProofFigures, plots: readonly Plot[]): string {
+function simulationSection(figures: ProofFigures, plots: readonly Plot[]): string {
+  const { simulation } = figures;
   if (simulation === null) return '';
   const { costs, limits } = simulation;
   return `${htmlTerms([
     ['A request', `${exactText(costs.requestMicros)} µs of CPU of a balancer's traffic thread`],
     [
-      'A turn of its event loop',
-      `${exactText(costs.wakeMicros)} µs, for all requests and answers that wait: both fitted to the CPU of all loads`,
+      'Cold caches',
+      `${exactText(costs.wakeMicros)} µs after its thread has not run for long; they cool with a time constant of ${exactText(costs.coolMs)} ms`,
     ],
-    ['Coordination at rest', `${exactText(costs.slaveCores)} of a core for a slave, ${exactText(costs.masterCores)} for the master`],
+    ['Fitted', 'these to the CPU of all loads, and coordination to what it needed under them'],
+    [
+      'Coordination without requests',
+      `${exactText(costs.slaveCores)} of a core for a slave, ${exactText(costs.masterCores)} for the master`,
+    ],
     ['A load message', `${exactText(costs.masterMessageMicros)} µs of the master's thread`],
     ['A message in Redis', `${exactText(costs.redisMessageMicros)} µs for each receiver`],
   ])}
-<p>${escapeHtml(calibrationText(simulation))}</p>
-${tables([calibrationTable(simulation)])}
+<p>${escapeHtml(calibrationText(figures, simulation))}</p>
+${tables([calibrationTable(figures, simulation)])}
 ${limits.length === 0 ? '' : `<h3>What ends linear scaling</h3>\n${htmlList(limits)}`}
 ${plotGrid(plots, 'scaling', 'coordination')}
 ${tables(scalingTables(simulation))}`;

@@ -23,6 +23,12 @@ export const HOST_COUNT = 8;
  */
 export const SLOW = 0.25;
 
+/**
+ * Scatter of the cost of requests within a class. Costs that are all the same make latencies a staircase, and p99 is then
+ * the one or the other step, by chance.
+ */
+export const SIGMA = 0.5;
+
 /** What a load must meet to count as served. */
 export const SLO: Slo = { timesFloor: 5, errors: 0.001, backlog: 0.03 };
 
@@ -69,7 +75,7 @@ export async function runLoads(
   const urls = redises.map(({ redis }) => redis.url).join(',');
   const { child: hosts, ready } = await startRole('virtual-hosts', [String(HOST_COUNT), urls, LAB_NAMESPACE], options);
   const { child: load } = await startRole('arrivals', [], options);
-  const rig: Rig = { hosts, load, floorPort: Number(ready.allPort), slow: SLOW, seconds: plan.seconds };
+  const rig: Rig = { hosts, load, floorPort: Number(ready.allPort), slow: SLOW, sigma: SIGMA, seconds: plan.seconds };
   const fleets: FleetContender[] = [];
   for (const { balancers, redis } of redises)
     fleets.push(await startFleetContender(entry, balancers, redis, HOST_COUNT, { quota, shutdown }));

@@ -8,15 +8,11 @@ import type { ContestantPlan, ProofPlan } from './plan.js';
 import { TurnProgress } from './progress.js';
 import { spreadOf } from './faults-judge.js';
 import { breachOf, loadFiguresOf, type Sample, type Slo } from './samples.js';
-import { firstRung, FLOOR_RUNGS, floorAt, HighestSearch, LADDER } from './search.js';
+import { firstRung, FLOOR_RUNGS, floorAt, HighestSearch, LADDER, loadSeed, searchSeed, searchTurns } from './search.js';
 import { type Rig, runLoadTurn, turnMs } from './turns.js';
 
 /** Loads that are measured, in percent of the highest load of the single Meercat balancer. */
 export const PERCENT: readonly number[] = [50, 70, 90];
-
-/** Turns of a search, which are bounded since the run is: in the first round, and in a later one, which begins at its result. */
-const FIRST_SEARCH_TURNS = { about: 6, most: 7 } as const;
-const LATER_SEARCH_TURNS = { about: 4, most: 4 } as const;
 
 /** A contestant with its processes. */
 export interface Running extends ContestantPlan {
@@ -67,7 +63,7 @@ class Loads {
     const { contestants, plan, rig, say, laterSeconds } = setup;
     this.#setup = setup;
     this.#seen = new Map(contestants.map((each) => [each, { rungs: [], loads: [] }]));
-    const searching = FIRST_SEARCH_TURNS.about + LATER_SEARCH_TURNS.about * (plan.rounds - 1);
+    const searching = searchTurns(1).about + searchTurns(2).about * (plan.rounds - 1);
     const turns = plan.rounds * (FLOOR_RUNGS.length + this.#turnsOfLoads()) + Math.round(contestants.length * searching);
     this.#progress = new TurnProgress(say, turns, turnMs(rig), laterSeconds);
   }
@@ -96,12 +92,12 @@ class Loads {
     let floorRung = -1;
     for (const rung of FLOOR_RUNGS) {
       const share = LADDER[rung] as number;
-      const sample = await this.#turn(where, FLOOR, share * hostsPerSecond, round * 1000 + rung, () => null);
+      const sample = await this.#turn(where, FLOOR, share * hostsPerSecond, searchSeed(round, rung), () => null);
       floor.push({ share, p99Ms: percentile(sample.latencyMs, 0.99) });
       if (breachOf(sample, slo, Number.POSITIVE_INFINITY) === null) floorRung = rung;
     }
     this.#floor.rungs.push(floorRung);
-    const { most } = round === 1 ? FIRST_SEARCH_TURNS : LATER_SEARCH_TURNS;
+    const { most } = searchTurns(round);
     const searches = contestants.map((each) => ({
       each,
       search: new HighestSearch(LADDER.length, this.#seen.get(each)?.rungs.at(-1) ?? firstRung(each, hostsPerSecond), most),
@@ -112,7 +108,7 @@ class Loads {
         if (rung === null) continue;
         const share = LADDER[rung] as number;
         const breach = (sample: Sample): string | null => breachOf(sample, slo, floorAt(floor, share));
-        const sample = await this.#turn(where, each, share * hostsPerSecond, round * 1000 + rung, breach);
+        const sample = await this.#turn(where, each, share * hostsPerSecond, searchSeed(round, rung), breach);
         search.record(breach(sample) === null);
       }
     }
@@ -125,7 +121,7 @@ class Loads {
     { comparison, percent, perSecond }: { readonly comparison: Comparison; readonly percent: number; readonly perSecond: number },
   ): Promise<void> {
     const where = `${percent} %, ${comparison}, round ${round}/${this.#setup.plan.rounds}`;
-    const seed = round * 1000 + 100 + percent;
+    const seed = loadSeed(round, percent);
     const samples = new Map<Running | typeof FLOOR, Sample>();
     for (const each of rotated([FLOOR, ...this.#of(comparison)], round - 1)) {
       samples.set(each, await this.#turn(where, each, perSecond, seed, () => null));

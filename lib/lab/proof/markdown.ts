@@ -42,13 +42,13 @@ export function proofMarkdown(figures: ProofFigures, about: ProofAbout): string 
     ...COMPARISONS.map((comparison) => comparisonTable(figures, comparison)),
     faultMatrix(figures),
     verdicts.length === 0 ? null : countTable(verdicts),
-    simulation === null ? null : calibrationTable(simulation),
+    simulation === null ? null : calibrationTable(figures, simulation),
   ];
   return [
     `Meercat ${escaped(about.version)}, ${escaped(about.startedAt)}, ${numberText(about.seconds)} s on ${escaped(about.machine)}: ${setup.rounds} rounds of ${exactText(setup.seconds)} s, medians with least and most. Command: ${code(setup.command)}.`,
     listOf([...answersOf(verdicts), ...leadingOutcomes(verdicts)]),
     ...tables.flatMap((table) => (table === null ? [] : [`**${escaped(table.caption)}**`, markdownTable(table)])),
-    ...(simulation === null ? [] : [escaped(calibrationText(simulation))]),
+    ...(simulation === null ? [] : [escaped(calibrationText(figures, simulation))]),
     ...(simulation === null || simulation.limits.length === 0
       ? []
       : ['**Simulated: what ends linear scaling**', listOf(simulation.limits)]),

@@ -9,7 +9,7 @@ import { type BenchReport, checkWritable } from '../report.js';
 import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
 import type { FaultFigures } from './figures.js';
-import { HOST_COUNT, type LoadRun, runLoads, SLO, SLOW } from './load-run.js';
+import { HOST_COUNT, type LoadRun, runLoads, SIGMA, SLO, SLOW } from './load-run.js';
 import { loadProofRun, writeProofPages } from './pages.js';
 import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
@@ -18,7 +18,7 @@ import { reportProof } from './report.js';
 import { setupOf } from './setup.js';
 import { measuredUsesOf } from './cost-fit.js';
 import { floorLoadsOf, measuredFleetsOf, runSimulationPart, type SimulationInput } from './simulation-part.js';
-import { turnTimesOf } from './turns.js';
+import { turnMs, turnTimesOf } from './turns.js';
 
 /** Fleets of at most this many balancers meet faults. */
 const FAULTS_FLEET = 4;
@@ -103,10 +103,13 @@ function simulationInputOf(
     setup: {
       hosts: HOST_COUNT,
       slow: SLOW,
+      sigma: SIGMA,
       seed,
       settleMs: warmUpMs,
       seconds,
       graceMs,
+      // The others have their turns meanwhile.
+      restMs: contestants.length * turnMs({ seconds }),
       periodMs: kind === 'taskset' ? 0 : PERIOD_MS,
       objective: SLO,
       rounds,

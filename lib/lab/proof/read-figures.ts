@@ -168,6 +168,7 @@ function simulationOf(fields: FigureFields): SimulationFigures {
       requestMicros: costs.figure('requestMicros'),
       // Older runs counted it as part of the request.
       wakeMicros: costs.has('wakeMicros') ? costs.figure('wakeMicros') : 0,
+      coolMs: costs.has('coolMs') ? costs.figure('coolMs') : 0,
       slaveCores: costs.figure('slaveCores'),
       masterCores: costs.figure('masterCores'),
       masterMessageMicros: costs.figure('masterMessageMicros'),

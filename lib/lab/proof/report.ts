@@ -29,7 +29,7 @@ export function reportProof(figures: ProofFigures): BenchReport {
   const tables = [
     ...COMPARISONS.flatMap((comparison) => comparisonTables(figures, comparison)),
     faultTable(figures),
-    ...(simulation === null ? [] : [calibrationTable(simulation), ...scalingTables(simulation)]),
+    ...(simulation === null ? [] : [calibrationTable(figures, simulation), ...scalingTables(simulation)]),
     ...contestsOf(verdicts).map(verdictTable),
     ...(verdicts.length === 0 ? [] : [countTable(verdicts)]),
   ];
@@ -39,7 +39,7 @@ export function reportProof(figures: ProofFigures): BenchReport {
       HYPOTHESES.zero,
       HYPOTHESES.one,
       ...ruleOf(figures),
-      ...(simulation === null ? [] : [costsText(simulation), calibrationText(simulation)]),
+      ...(simulation === null ? [] : [costsText(simulation), calibrationText(figures, simulation)]),
       ...(simulation?.limits ?? []).map((limit) => `simulated: ${limit}`),
       ...answersOf(verdicts),
       ...leadingOutcomes(verdicts),

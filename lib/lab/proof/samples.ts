@@ -53,7 +53,7 @@ export function sampleOf(turn: TurnDone, { hosts }: HostsSeen, seconds: number, 
  * How far the number of waiting requests differs between two moments by chance: three standard deviations of the
  * difference of two Poisson numbers, whose mean is as many as arrive in the mean latency (Little's law).
  */
-function chanceOf(latencyMs: Float64Array, seconds: number): number {
+export function chanceOf(latencyMs: Float64Array, seconds: number): number {
   const waiting = latencyMs.reduce((sum, each) => sum + each, 0) / 1000 / seconds;
   return 3 * Math.sqrt(2 * waiting);
 }

@@ -24,6 +24,21 @@ const GUESSES = {
   nginx: { requestMicros: 45, idleCores: 0 },
 } as const;
 
+/** Turns of a search, which are bounded since the run is: in the first round, and in a later one, which begins at its result. */
+export function searchTurns(round: number): { readonly about: number; readonly most: number } {
+  return round === 1 ? { about: 6, most: 7 } : { about: 4, most: 4 };
+}
+
+/** What the seed of a turn adds to that of the run: in a search, */
+export function searchSeed(round: number, rung: number): number {
+  return round * 1000 + rung;
+}
+
+/** and at a load. */
+export function loadSeed(round: number, percent: number): number {
+  return round * 1000 + 100 + percent;
+}
+
 /** The rung where the first search of a contestant begins: the highest one that its CPU may serve. */
 export function firstRung(
   { program, balancers, cores }: { readonly program: keyof typeof GUESSES; readonly balancers: number; readonly cores: number },

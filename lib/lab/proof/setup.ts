@@ -4,7 +4,7 @@
 import { cpus } from 'node:os';
 import { faultNotes } from './faults-notes.js';
 import type { ContestantFigures, FaultFigures, QuotaKind } from './figures.js';
-import { HOST_COUNT, HOSTS_PER_SECOND, SLO } from './load-run.js';
+import { HOST_COUNT, HOSTS_PER_SECOND, SIGMA, SLO } from './load-run.js';
 import type { SetupWithRungs } from './metric.js';
 import type { ProofPlan } from './plan.js';
 import { FLOOR_RUNGS, LADDER } from './search.js';
@@ -66,7 +66,7 @@ function notesOf({ cpu, cpuEach }: ProofPlan, { contestants, faults, redis }: Ru
   const cores = cpus().length;
   const needed = Math.max(0, ...contestants.map(({ balancers, cpuEach: own }) => balancers * (own ?? 0))) + OTHERS_CORES;
   const ofLoads = [
-    'hosts are four times as fast as those of bench policies',
+    `hosts are four times as fast as those of bench policies, and the work of requests scatters within its class (lognormal, sigma ${SIGMA})`,
     `a load counts as served if besides the number of waiting requests grows by at most ${SLO.backlog * 100} % of all requests, beyond chance; the search chooses from ${LADDER.length} loads, and ends after some turns with the highest one that was served`,
     `the floor's p99 is measured at ${FLOOR_RUNGS.length} of these in each round, and interpolated between them`,
     'of a latency the median is that of the requests of all rounds together, least and most are those of single rounds; all else is spread over rounds',

@@ -1,42 +1,16 @@
 // What the simulation adds to `bench fleet`: whether it agrees with real processes where both can run, and how far fleets
 // scale where no machine at hand can follow. Deterministic: the same costs and seed give the same figures.
 
-import { CLASSES, CORES, drawNeighbours, rateFor, speedOf } from '../scenario.js';
-import { type FleetRun, loadOf, OBJECTIVE, type Objective } from '../simulation/highest-load.js';
-import { floorOf } from '../simulation/matrix.js';
-import { latenciesOf } from '../simulation/measure.js';
-import { FLOOR } from '../simulation/policy-names.js';
-import { runSimulation } from '../simulation/simulation.js';
 import { percentile } from '../statistics.js';
 import { planScaling, type ScalingFigure, simulateFleet } from '../simulation/fleet-scaling.js';
 import { limitsOf } from '../simulation/scaling-limits.js';
 import { readScenario } from '../simulation/scenario-file.js';
-import type { RequestClass, Scenario } from '../simulation/scenario.js';
+import type { Scenario } from '../simulation/scenario.js';
 import { FLEET_SCENARIO } from '../simulation/scenarios.js';
+import { calibrationRun, type CalibrationSetup } from './calibration-run.js';
 import type { BalancerCosts, Calibration, ScalingPoint, SimulationFigures } from './figures.js';
 import { simulateHighest, simulateLoad } from './simulated-turns.js';
 import { balancerCostOf, MEASURED_AT, type MeasuredAt, redisCostOf } from './simulated-costs.js';
-
-/** The setup of the real turns. */
-export interface CalibrationSetup {
-  readonly hosts: number;
-  /** Factor on the cost of requests and on the time that a neighbour stays. */
-  readonly slow: number;
-  readonly seed: number;
-  /** Time before a turn is measured, its measured time, and how long it then waits for answers. */
-  readonly settleMs: number;
-  readonly seconds: number;
-  readonly graceMs: number;
-  /** Length of the period in which the kernel enforces the share of CPU; 0: none. */
-  readonly periodMs: number;
-  /** Rounds of the real turns; 1 unless set. */
-  readonly rounds?: number;
-  /** Connections that clients open at most in a turn, to all balancers together; no limit unless set. */
-  readonly maxConnections?: number;
-  /** How often load and hosts look at their clocks; 0 unless set. */
-  readonly tickMs?: number;
-  readonly objective?: Objective;
-}
 
 /** What real processes of a fleet showed, to be compared. */
 export interface MeasuredFleet {
@@ -49,9 +23,25 @@ export interface MeasuredFleet {
 
 /** What was seen at a load. */
 export interface MeasuredLoad {
+  /** Which of the loads of its comparison it is: its requests follow from it. */
+  readonly percent: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+}
+
+/** What a compared highest load is called, of a fleet whose balancers have this many cores. */
+export function highestName(cores: number): string {
+  return `highest load ${coresName(cores)}`;
+}
+
+/** What a compared latency is called. */
+export function latencyName(latency: 'p50' | 'p99', perSecond: number, cores: number): string {
+  return `${latency} at ${Math.round(perSecond)} requests/s ${coresName(cores)}`;
+}
+
+function coresName(cores: number): string {
+  return `of ${cores.toFixed(3)} cores each`;
 }
 
 /** Simulates what was measured, and compares. */
@@ -62,19 +52,16 @@ export function simulateCalibration(
   at: MeasuredAt = MEASURED_AT,
 ): readonly Calibration[] {
   return measured.flatMap(({ balancers, cores, highestPerSecond, loads }) => {
-    const run = calibrationRun(costs, setup, balancers, cores, at);
-    const { objective = OBJECTIVE, rounds = 1 } = setup;
-    const of = `of ${cores.toFixed(3)} cores each`;
-    const highest = simulateHighest(run, rateFor(1, setup.hosts, setup.slow), rounds, objective);
-    const highestFigure = { what: `highest load ${of}`, balancers, real: highestPerSecond, simulated: highest };
-    const figures = loads.flatMap(({ perSecond, p50Ms, p99Ms }) => {
+    const run = calibrationRun(costs, setup, { balancers, cores }, at);
+    const highest = simulateHighest(run);
+    const highestFigure = { what: highestName(cores), balancers, real: highestPerSecond, simulated: highest };
+    const figures = loads.flatMap(({ percent, perSecond, p50Ms, p99Ms }) => {
       // Latencies of an overloaded fleet say only for how long it was overloaded.
-      const simulated = perSecond > highest ? null : simulateLoad(run, perSecond, rounds, objective);
+      const simulated = perSecond > highest ? null : simulateLoad(run, 'fleet', { percent, perSecond });
       if (simulated === null) return [];
-      const load = `at ${Math.round(perSecond)} requests/s ${of}`;
       return [
-        { what: `p50 ${load}`, balancers, real: p50Ms, simulated: simulated.p50Ms },
-        { what: `p99 ${load}`, balancers, real: p99Ms, simulated: simulated.p99Ms },
+        { what: latencyName('p50', perSecond, cores), balancers, real: p50Ms, simulated: simulated.p50Ms },
+        { what: latencyName('p99', perSecond, cores), balancers, real: p99Ms, simulated: simulated.p99Ms },
       ];
     });
     return [highestFigure, ...figures];
@@ -86,19 +73,15 @@ export function simulateCalibration(
  * for each of the two clocks, which is half a tick on average. The median over all loads.
  */
 export function tickMsOf(setup: CalibrationSetup, floor: readonly MeasuredLoad[]): number {
-  const run = calibrationRun(NO_COSTS, setup, 1, 1, MEASURED_AT);
-  const scenario = floorOf(run.scenario);
-  const more = floor.map(({ perSecond, p50Ms }) => {
-    const load = loadOf(scenario, perSecond);
-    const { measure } = runSimulation({ ...run, scenario, policy: FLOOR, load, tickMs: 0 });
-    return p50Ms - latenciesOf(measure.sorted()).p50;
-  });
+  const run = { ...calibrationRun(NO_COSTS, setup, { balancers: 1, cores: 1 }, MEASURED_AT), tickMs: 0 };
+  const more = floor.map((load) => load.p50Ms - (simulateLoad(run, 'floor', load)?.p50Ms ?? load.p50Ms));
   return more.length === 0 ? 0 : Math.max(0, percentile(Float64Array.from(more).toSorted(), 0.5));
 }
 
 const NO_COSTS: BalancerCosts = {
   requestMicros: 1,
   wakeMicros: 0,
+  coolMs: 0,
   slaveCores: 0,
   masterCores: 0,
   masterMessageMicros: 0,
@@ -138,32 +121,4 @@ export function simulateScaling(costs: BalancerCosts, options: SimulateScalingOp
 function pointOf(figure: ScalingFigure): ScalingPoint {
   const { balancers, hosts, cpu, clients, highestPerSecond, p50Ms, p99Ms, messagesPerSecond, masterCores, redisCores } = figure;
   return { balancers, hosts, cpu, clients, highestPerSecond, p50Ms, p99Ms, messagesPerSecond, masterCores, redisCores };
-}
-
-/** The hosts, requests and neighbours of lib/lab/scenario.ts. */
-function calibrationRun(costs: BalancerCosts, setup: CalibrationSetup, balancers: number, cores: number, at: MeasuredAt): FleetRun {
-  const { hosts, slow, seed, settleMs, seconds, graceMs, periodMs, tickMs = 0, maxConnections = Number.POSITIVE_INFINITY } = setup;
-  const base = readScenario(
-    {
-      hosts: Array.from({ length: hosts }, (_, host) => ({ count: 1, cores: CORES, speed: speedOf(host, hosts) })),
-      requests: CLASSES.map(({ path, share, workMs }) => ({ request: `GET ${path}`, share, cost: `${workMs}ms` })),
-      costs: 'known',
-      policies: ['adaptive'],
-    },
-    'calibration',
-  );
-  const scenario: Scenario = {
-    ...base,
-    requests: base.requests.map((each) => withCost(each, slow * each.costMs)),
-    warmUpMs: settleMs,
-    durationMs: 1000 * seconds,
-    balancerCost: { ...balancerCostOf(costs, cores, periodMs, at), connectionLimit: Math.ceil(maxConnections / balancers) },
-    redisCost: redisCostOf(costs),
-  };
-  const neighbourMoves = drawNeighbours(seed, hosts, settleMs + 1000 * seconds, slow);
-  return { scenario, policy: 'adaptive', balancers, seed, neighbourMoves, tickMs, drainMs: graceMs };
-}
-
-function withCost(each: RequestClass, costMs: number): RequestClass {
-  return { ...each, costMs };
 }

@@ -5,14 +5,9 @@ import type { BenchContext } from '../context.js';
 import { startRole } from '../processes.js';
 import { fitRequest, isOverloaded, type MeasuredUse, withFit } from './cost-fit.js';
 import type { BalancerCosts, ContestantFigures, LoadFigures, SimulationFigures } from './figures.js';
-import {
-  type CalibrationSetup,
-  type MeasuredFleet,
-  type MeasuredLoad,
-  simulateCalibration,
-  simulateScaling,
-  tickMsOf,
-} from './simulate.js';
+import type { CalibrationSetup } from './calibration-run.js';
+import { withCoordination } from './coordination-fit.js';
+import { type MeasuredFleet, type MeasuredLoad, simulateCalibration, simulateScaling, tickMsOf } from './simulate.js';
 import type { MeasuredAt } from './simulated-costs.js';
 
 /** Calibrated are fleets of these sizes, with equal total CPU. */
@@ -31,19 +26,20 @@ export interface SimulationInput {
   readonly uses: readonly MeasuredUse[];
 }
 
-/** The costs of requests and of turns as the loads show them, and how often load and hosts look at their clocks. */
-export function fittedOf({ costs, setup, floor, uses }: Omit<SimulationInput, 'measured' | 'measuredAt'>): {
+/** The costs as the loads show them, and how often load and hosts look at their clocks. */
+export function fittedOf({ costs, setup, floor, uses, measuredAt }: Omit<SimulationInput, 'measured'>): {
   readonly costs: BalancerCosts;
   readonly tickMs: number;
 } {
   const tickMs = tickMsOf(setup, floor);
-  return { costs: withFit(costs, fitRequest(uses, { ...setup, tickMs })), tickMs };
+  const ticking = { ...setup, tickMs };
+  return { costs: withCoordination(withFit(costs, fitRequest(uses, ticking)), ticking, uses, measuredAt), tickMs };
 }
 
 /** What the floor had. */
 export function floorLoadsOf(contestants: readonly ContestantFigures[]): MeasuredLoad[] {
   const loads = contestants.find(({ program }) => program === 'floor')?.loads ?? [];
-  return loads.map(({ perSecond, p50Ms, p99Ms }) => ({ perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median }));
+  return loads.map(({ percent, perSecond, p50Ms, p99Ms }) => ({ percent, perSecond, p50Ms: p50Ms.median, p99Ms: p99Ms.median }));
 }
 
 /** What was measured of the fleets that are simulated too. Loads that were an overload are left out. */
@@ -57,7 +53,7 @@ export function measuredFleetsOf(contestants: readonly ContestantFigures[]): Mea
       highestPerSecond: contestant.highestPerSecond.median,
       loads: contestant.loads
         .filter((load) => !isOverloaded(contestant, load))
-        .map((load) => Object.assign(latencyOf(load), { perSecond: load.perSecond })),
+        .map((load) => Object.assign(latencyOf(load), { percent: load.percent, perSecond: load.perSecond })),
     }));
 }
 

@@ -2,10 +2,11 @@
 
 import type { Rows } from '../report.js';
 import { atLoad, COMPARISON_NAMES, contestantsOf, FAULT_KINDS, findSide, type LoadStep, loadsOf } from './contests.js';
-import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures } from './figures.js';
+import type { Calibration, Comparison, ContestantFigures, ProofFigures, SimulationFigures, Spread } from './figures.js';
 import type { LoadMetric } from './metric.js';
 import { HIGHEST, LOAD_METRICS } from './metrics.js';
 import { scalingGroupName, scalingGroups } from './scaling-plots.js';
+import { highestName, latencyName } from './simulate.js';
 import { exactText, numberText, ratioText, spreadText } from './spread.js';
 
 /** A table with its caption; the first row is the heading, and the first column names the rows. */
@@ -116,26 +117,46 @@ export function isCalibrated(calibration: Calibration): boolean {
 }
 
 /** What a request costs a simulated balancer, in a sentence. */
-export function costsText({ costs: { requestMicros, wakeMicros } }: SimulationFigures): string {
-  const turn = `a turn of its event loop ${exactText(wakeMicros)} µs`;
-  return `A request costs a simulated balancer ${exactText(requestMicros)} µs of CPU, and ${turn}, in which it takes all requests and answers that wait.`;
+export function costsText({ costs: { requestMicros, wakeMicros, coolMs } }: SimulationFigures): string {
+  const cold = `${exactText(wakeMicros)} µs more after its thread has not run for long`;
+  return `A request costs a simulated balancer ${exactText(requestMicros)} µs of CPU, and ${cold}: then its caches are cold, which they become with a time constant of ${exactText(coolMs)} ms.`;
+}
+
+/** What the rounds of real processes showed of a compared figure; undefined if the run does not have it. */
+export function realSpreadOf(contestants: readonly ContestantFigures[], { what, balancers }: Calibration): Spread | undefined {
+  for (const contestant of contestants) {
+    const { program, cpuEach, highestPerSecond, loads } = contestant;
+    if (program !== 'meercat' || contestant.balancers !== balancers || cpuEach === null) continue;
+    if (what === highestName(cpuEach)) return highestPerSecond;
+    const { p50Ms } = loads.find(({ perSecond }) => what === latencyName('p50', perSecond, cpuEach)) ?? {};
+    const { p99Ms } = loads.find(({ perSecond }) => what === latencyName('p99', perSecond, cpuEach)) ?? {};
+    if (p50Ms !== undefined || p99Ms !== undefined) return p50Ms ?? p99Ms;
+  }
+  return undefined;
 }
 
 /** How far the simulation can be trusted, in a sentence. */
-export function calibrationText({ calibration }: SimulationFigures): string {
+export function calibrationText({ contestants }: ProofFigures, { calibration }: SimulationFigures): string {
   if (calibration.length === 0) return 'The simulation was not compared with real processes: its figures are no more than a shape.';
   const agreeing = calibration.filter(isCalibrated).length;
   const largest = Math.max(...calibration.map(({ balancers }) => balancers));
   const percent = exactText(CALIBRATION_SHARE * 100);
   const counts = `${agreeing} of ${calibration.length} simulated figures agree with real processes within ${percent} %, with up to ${largest} balancers.`;
   const rule = 'Loads that were an overload, real or simulated, are not compared.';
+  const isWithinRounds = (each: Calibration): boolean => {
+    const { least, most } = realSpreadOf(contestants, each) ?? { least: Number.NaN, most: Number.NaN };
+    return each.simulated >= least && each.simulated <= most;
+  };
+  const within = calibration.filter((each) => !isCalibrated(each) && isWithinRounds(each)).length;
+  const rounds =
+    within === 0 ? '' : ` Of the others ${within} ${within === 1 ? 'is' : 'are'} between what single rounds of real processes showed.`;
   return agreeing === calibration.length
     ? `${counts} Beyond that the simulation extrapolates. ${rule}`
-    : `${counts} The simulation does not predict the others: read its figures as a shape, not as a size. ${rule}`;
+    : `${counts}${rounds} The simulation does not predict the others: read its figures as a shape, not as a size. ${rule}`;
 }
 
 /** Simulated figures beside real ones. */
-export function calibrationTable({ calibration }: SimulationFigures): ProofTable | null {
+export function calibrationTable({ contestants }: ProofFigures, { calibration }: SimulationFigures): ProofTable | null {
   if (calibration.length === 0) return null;
   return {
     caption: 'The simulation beside real processes',
@@ -144,7 +165,7 @@ export function calibrationTable({ calibration }: SimulationFigures): ProofTable
       ...calibration.map((each) => [
         each.what,
         numberText(each.balancers),
-        numberText(each.real),
+        spreadText(realSpreadOf(contestants, each) ?? { median: each.real, least: each.real, most: each.real }),
         numberText(each.simulated),
         ratioText(calibrationRatio(each)),
         Number.isNaN(calibrationRatio(each)) ? '–' : isCalibrated(each) ? 'yes' : 'no',

@@ -40,7 +40,7 @@ export function threatsOf(figures: ProofFigures): readonly Threat[] {
     },
     {
       name: 'Synthetic hosts and load',
-      text: 'Hosts are simulated queues with noisy neighbours, requests have a few classes of cost, and arrivals are random. Real traffic is burstier and real hosts fail in more ways. Times run from when a request was due, so a slow balancer cannot hide by slowing the load.',
+      text: 'Hosts are simulated queues with noisy neighbours, requests have a few classes of cost that scatter by a known law, and arrivals are random. Real traffic is burstier and real hosts fail in more ways. Times run from when a request was due, so a slow balancer cannot hide by slowing the load.',
     },
     {
       name: 'Hosts as the bottleneck',
@@ -76,13 +76,14 @@ function tailText({ setup, contestants }: ProofFigures): string {
 /** With fewer requests, p99.9 rests on fewer than ten. */
 const MANY_REQUESTS = 10_000;
 
-function simulationThreats({ simulation }: ProofFigures): readonly Threat[] {
+function simulationThreats(figures: ProofFigures): readonly Threat[] {
+  const { simulation } = figures;
   if (simulation === null)
     return [{ name: 'No simulation', text: 'It was left out: nothing here speaks of fleets larger than those measured.' }];
   return [
     {
       name: 'Assumptions of the simulation',
-      text: `A simulated balancer is a single server with a queue, and a message costs what one cost when measured. ${calibrationText(simulation)} Networks between machines, garbage collection and limits of the kernel are not simulated: this makes large fleets look better.`,
+      text: `A simulated balancer is a single server with a queue, and a message costs what one cost when measured. ${calibrationText(figures, simulation)} Networks between machines, garbage collection and limits of the kernel are not simulated: this makes large fleets look better.`,
     },
   ];
 }

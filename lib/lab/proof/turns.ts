@@ -40,6 +40,8 @@ export interface Rig {
   readonly floorPort: number;
   /** Factor on the cost of each request. */
   readonly slow: number;
+  /** Scatter of that cost. */
+  readonly sigma: number;
   readonly seconds: number;
 }
 
@@ -68,7 +70,7 @@ export async function runLoadTurn(
     const { turn, hosts, before, after } = await runHostsTurn(
       rig.hosts,
       rig.load,
-      { ports, perSecond, seed, slow: rig.slow, ...times },
+      { ports, perSecond, seed, slow: rig.slow, sigma: rig.sigma, ...times },
       read,
     );
     return sampleOf(turn, hosts, seconds, before === null || after === null ? null : [before, after]);

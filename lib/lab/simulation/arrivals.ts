@@ -6,13 +6,27 @@ import { type CapacityStep, capacityStepsOf } from './host-changes.js';
 import { meanCapacityOf, meanCostOf, type Quantity, type RequestClass, type Scenario, type SlowClients } from './scenario.js';
 
 /** The next request, and how to advance to the following one. */
-export class Arrivals {
+export interface RequestSource {
   /** Its arrival time. */
-  nextMs = 0;
+  readonly nextMs: number;
   /** Its class, as an index into the scenario's, and its work in ms. */
+  readonly class: number;
+  readonly cost: number;
+  /** How long it waits, how long its client reads after the host's work, and how long it stays open as a stream; 0: not at all. */
+  readonly waitMs: number;
+  readonly heldMs: number;
+  readonly streamMs: number;
+  /** Advances to the next request. */
+  next(): void;
+  /** Draws how long a stream of this class is open. */
+  streamMsOf(requestClass: number): number;
+}
+
+/** Requests that are drawn at random. */
+export class Arrivals implements RequestSource {
+  nextMs = 0;
   class = 0;
   cost = 0;
-  /** How long it waits, how long its client reads after the host's work, and how long it stays open as a stream; 0: not at all. */
   waitMs = 0;
   heldMs = 0;
   streamMs = 0;
@@ -48,7 +62,6 @@ export class Arrivals {
     this.next();
   }
 
-  /** Advances to the next request. */
   next(): void {
     this.#advance(this.#times.exponential(this.#gapMs));
     const draw = this.#costs.uniform();
@@ -63,7 +76,6 @@ export class Arrivals {
     this.heldMs = this.#slowClients === null || stream !== null ? 0 : this.#heldMs(this.#slowClients, body);
   }
 
-  /** Draws how long a stream of this class is open. */
   streamMsOf(requestClass: number): number {
     return this.#streams.exponential((this.#classes[requestClass] as RequestClass).stream?.meanMs ?? 0);
   }

@@ -9,8 +9,9 @@ export interface BalancerCost {
   /** CPU of the traffic thread for a request, in µs, and the share (0..1) of it after the host's answer. */
   readonly requestMicros: number;
   readonly afterShare: number;
-  /** CPU of a turn of the traffic thread beside that, in µs: it wakes up, and takes all requests and answers that wait. */
-  readonly turnMicros: number;
+  /** CPU of the traffic thread beside that, in µs, to go on with cold caches after it has not run, and how fast they cool. */
+  readonly coldMicros: number;
+  readonly coolMs: number;
   /** To accept a connection, in µs, and how many clients open at most to each balancer. */
   readonly connectMicros: number;
   readonly connectionLimit: number;

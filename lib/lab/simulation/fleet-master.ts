@@ -31,6 +31,8 @@ export interface FleetMasterOptions {
   readonly busyShare?: () => number;
   /** Estimates that share for an interval, before it is measured. */
   readonly expectedBusy?: (everyMs: number) => number;
+  /** How much of the interval (0..1) has passed before its first look at that; 0 unless set. */
+  readonly phase?: number;
 }
 
 /** The master during one mastership. */
@@ -53,7 +55,7 @@ export class FleetMaster {
     this.registry.seed(options.rows, options.clock(), options.costs);
     if (this.#budget !== null && options.expectedBusy !== undefined)
       for (let i = 0; i < ADAPTATIONS; i++) this.#budget.take(options.expectedBusy(this.#everyMs()));
-    this.#again(TICK_MS, this.#tick);
+    this.#again(TICK_MS, this.#tick, options.phase);
     this.#again(TRAFFIC_DEFAULTS.healthIntervalMs, this.#check);
   }
 
@@ -163,13 +165,13 @@ export class FleetMaster {
   };
 
   /** Runs the function at this interval until the end of the mastership. */
-  #again(everyMs: number, run: () => void): void {
+  #again(everyMs: number, run: () => void, phase = 0): void {
     const { queue, clock } = this.#options;
     const next = (): void => {
       if (this.#isStopped) return;
       run();
       queue.schedule(clock() + everyMs, next, 0, undefined);
     };
-    queue.schedule(clock() + everyMs, next, 0, undefined);
+    queue.schedule(clock() + everyMs * (1 - phase), next, 0, undefined);
   }
 }

@@ -89,7 +89,7 @@ export interface Scaled {
 export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clients }: ScalingPlan, given?: number): Scaled {
   const cost = scenario.balancerCost as BalancerCost;
   const coresOf = (size: number): number => (cpu === 'whole' ? cost.cores : cost.cores / size);
-  // The traffic thread uses one core at most, and its turns cost next to nothing when each takes many requests.
+  // The traffic thread uses one core at most, and its caches do not cool while it always runs.
   const idealOf = (size: number): number => (size * Math.min(1, coresOf(size)) * 1e6) / cost.requestMicros;
   const standsForOf = (size: number): number => given ?? Math.max(1, idealOf(size) / MAX_PER_SECOND);
   const [cores, idealPerSecond, standsFor] = [coresOf(balancers), idealOf(balancers), standsForOf(balancers)];
@@ -110,7 +110,8 @@ export function scaledScenario(scenario: Scenario, { balancers, hosts, cpu, clie
         ...cost,
         cores,
         requestMicros: cost.requestMicros * standsFor,
-        turnMicros: cost.turnMicros * standsFor,
+        coldMicros: cost.coldMicros * standsFor,
+        coolMs: cost.coolMs * standsFor,
         // Connections are open already: a large fleet's short window would be spent on opening them.
         connectMicros: 0,
         standsFor,

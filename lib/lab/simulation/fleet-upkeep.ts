@@ -42,7 +42,9 @@ export class FleetUpkeep {
     const { queue, coordination } = this.#options;
     this.#hasUpkeep[index] = 1;
     queue.schedule(UPKEEP_MS * draws.uniform(), this.#upkeep, index, undefined);
-    if (!coordination.isFree) queue.schedule(REST_MS * draws.uniform(), this.#rest, index, undefined);
+    if (coordination.isFree) return;
+    this.#upkeeps[index] = draws.below(UPKEEPS_PER_LOOK);
+    queue.schedule(REST_MS * draws.uniform(), this.#rest, index, undefined);
   }
 
   /** A balancer that was dead starts again. */

@@ -1,7 +1,7 @@
 // The CPU of one balancer: three threads, each with a first-come, first-served queue, share a quota of cores. The quota is
 // either a processor of that speed, or, as the kernel enforces it, full speed until the quota of a period is spent, and
-// then nothing until the next period. The traffic thread works in turns of its event loop: a turn takes all that waits when
-// it begins. Invariant: work is done in the order of its arrival at its thread, and completely.
+// then nothing until the next period. While the traffic thread does not run, asleep or without quota, others take its caches,
+// and it pays for it when it runs again. Invariant: work is done in the order of its arrival at its thread, and completely.
 
 import type { EventHandler } from './event-queue.js';
 
@@ -27,8 +27,10 @@ export interface ProcessorRules {
   readonly periodMs: number;
   /** CPU to wake the fleet thread, in ms. The master's thread reads messages together. */
   readonly wakeMs: number;
-  /** CPU of a turn of the traffic thread beside its works, in ms; 0 unless set. */
-  readonly turnMs?: number;
+  /** CPU of the traffic thread to go on with cold caches, in ms; 0 unless set. */
+  readonly coldMs?: number;
+  /** Time constant, in ms, with which its caches cool while it does not run; 0: at once. */
+  readonly coolMs?: number;
 }
 
 interface Work {
@@ -52,10 +54,9 @@ export class Processor {
   readonly #leftMs = new Float64Array(THREADS);
   /** The thread whose work has just been done, and which is therefore awake. */
   #awake = -1;
-  /** Works left in the turn of the traffic thread, its CPU when that began, and turns so far. */
-  #leftInTurn = 0;
-  #turnCpuMs = 0;
-  turns = 0;
+  /** When the traffic thread ran last, and how often its caches were cold: the sum of the shares that were. */
+  #ranAtMs = Number.NEGATIVE_INFINITY;
+  colds = 0;
   #atMs = 0;
   #periodEndMs: number;
   #budgetMs: number;
@@ -80,11 +81,7 @@ export class Processor {
     const work: Work = { ms: ms + (mustWake ? this.#rules.wakeMs : 0), run: run as EventHandler<never>, target, payload };
     (this.#queues[thread] as Work[]).push(work);
     if (isIdle) this.#leftMs[thread] = work.ms;
-    if (thread === TRAFFIC_THREAD) {
-      if (isIdle) this.#beginTurn();
-      // A thread that could not run yet finds it too when it does.
-      else if (this.#leftInTurn > 0 && this.cpuMs[thread] === this.#turnCpuMs) this.#leftInTurn++;
-    }
+    this.#runTraffic();
     this.#plan();
   }
 
@@ -107,7 +104,6 @@ export class Processor {
     const targets = (this.#queues[TRAFFIC_THREAD] as Work[]).slice(this.#heads[TRAFFIC_THREAD]).map(({ target }) => target);
     for (const queue of this.#queues) queue.length = 0;
     this.#heads.fill(0);
-    this.#leftInTurn = 0;
     this.#plan();
     return targets;
   }
@@ -120,6 +116,7 @@ export class Processor {
     const { cores, periodMs } = this.#rules;
     if (elapsedMs > 0 && active > 0) {
       const doneMs = elapsedMs * this.#rate(active);
+      if (doneMs > 0 && this.waiting(TRAFFIC_THREAD) > 0) this.#ranAtMs = nowMs;
       for (let thread = 0; thread < THREADS; thread++) {
         if (this.waiting(thread as BalancerThread) === 0) continue;
         this.#leftMs[thread] = (this.#leftMs[thread] as number) - doneMs;
@@ -133,6 +130,7 @@ export class Processor {
     if (periodMs > 0 && nowMs >= this.#periodEndMs) {
       this.#periodEndMs += periodMs * (1 + Math.floor((nowMs - this.#periodEndMs) / periodMs));
       this.#budgetMs = cores * periodMs;
+      this.#runTraffic();
     }
   }
 
@@ -149,16 +147,18 @@ export class Processor {
       this.#heads[thread] = 0;
     }
     this.#leftMs[thread] = (queue[this.#heads[thread] as number] as Work | undefined)?.ms ?? 0;
-    if (thread === TRAFFIC_THREAD && --this.#leftInTurn === 0 && this.waiting(thread) > 0) this.#beginTurn();
     return work;
   }
 
-  /** The traffic thread takes all that waits for it. */
-  #beginTurn(): void {
-    this.turns++;
-    this.#leftInTurn = this.waiting(TRAFFIC_THREAD);
-    this.#leftMs[TRAFFIC_THREAD] = (this.#leftMs[TRAFFIC_THREAD] as number) + (this.#rules.turnMs ?? 0);
-    this.#turnCpuMs = this.cpuMs[TRAFFIC_THREAD] as number;
+  /** If the traffic thread goes on after it has not run, it pays for its cold caches. */
+  #runTraffic(): void {
+    const { coldMs = 0, coolMs = 0, periodMs } = this.#rules;
+    const pausedMs = this.#atMs - this.#ranAtMs;
+    if (!(pausedMs > 0) || this.waiting(TRAFFIC_THREAD) === 0 || (periodMs > 0 && this.#budgetMs === 0)) return;
+    const cold = coolMs > 0 ? 1 - Math.exp(-pausedMs / coolMs) : 1;
+    this.#ranAtMs = this.#atMs;
+    this.colds += cold;
+    this.#leftMs[TRAFFIC_THREAD] = (this.#leftMs[TRAFFIC_THREAD] as number) + coldMs * cold;
   }
 
   #active(): number {

@@ -12,9 +12,9 @@ export class Processors {
   readonly #next: Departures;
   readonly #clock: () => number;
 
-  constructor(count: number, { cores, periodMs, wakeMicros, turnMicros }: BalancerCost, clock: () => number, seed: number) {
+  constructor(count: number, { cores, periodMs, wakeMicros, coldMicros, coolMs }: BalancerCost, clock: () => number, seed: number) {
     const draws = new Draws(seed, 10);
-    const rules = { cores, periodMs, wakeMs: wakeMicros / 1000, turnMs: turnMicros / 1000 };
+    const rules = { cores, periodMs, wakeMs: wakeMicros / 1000, coldMs: coldMicros / 1000, coolMs };
     // The periods of different processes are not in step.
     this.each = Array.from({ length: count }, () => new Processor(rules, periodMs * draws.uniform()));
     this.#next = new Departures(count);

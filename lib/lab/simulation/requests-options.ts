@@ -1,6 +1,6 @@
 // What the requests of a run need from its other parts.
 
-import type { Arrivals } from './arrivals.js';
+import type { RequestSource } from './arrivals.js';
 import type { BalancerCost } from './balancer-cost.js';
 import type { ColdCaches } from './cold-caches.js';
 import type { EventQueue } from './event-queue.js';
@@ -21,7 +21,7 @@ export interface RequestsOptions {
   readonly caches: ColdCaches;
   readonly queue: EventQueue;
   readonly clock: () => number;
-  readonly arrivals: Arrivals;
+  readonly arrivals: RequestSource;
   readonly measure: Measure;
   readonly balancers: readonly FleetBalancer[];
   /** What requests cost balancers; null: nothing. */

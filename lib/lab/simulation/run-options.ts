@@ -1,6 +1,7 @@
 // What a run of the simulation is given, and what it gives.
 
 import type { Algorithm } from '../../model.js';
+import type { GivenRequests } from './given-requests.js';
 import type { Measure } from './measure.js';
 import type { RivalName } from './policy-names.js';
 import type { ResourceUse } from './resource-use.js';
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly drainMs?: number;
   /** Neighbours that move at known times, beside those that the scenario draws. */
   readonly neighbourMoves?: readonly NeighbourMove[];
+  /** The requests, in place of those that the scenario and the seed draw; each says its balancer. */
+  readonly requests?: GivenRequests;
   /**
    * Clients and hosts look at their clocks this often: requests are sent, and answers leave their host, at the next look. 0
    * unless set. For runs without deadlines and without events.

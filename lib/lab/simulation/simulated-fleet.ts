@@ -207,6 +207,7 @@ export class SimulatedFleet {
         else this.#onPublish(index, { table, whole });
       },
       ...(!this.#coordination.isFree && {
+        phase: this.#draws.uniform(),
         busyShare: () => this.#coordination.busyShare(index, HOSTS_THREAD, clock()),
         expectedBusy: (everyMs: number) => this.#coordination.expectedBusy(HOSTS_THREAD, everyMs, this.balancers.length, machines.count),
       }),

@@ -1,11 +1,12 @@
 // One run: one policy, one number of balancers, one load, from the first request to the end of the last. Hosts, balancers and
 // requests (requests.ts) take their turns in virtual time. Invariant: departures, events and arrivals come in time order.
 
-import { Arrivals } from './arrivals.js';
+import { Arrivals, type RequestSource } from './arrivals.js';
 import { Clients } from './clients.js';
 import { ColdCaches } from './cold-caches.js';
 import { EventQueue } from './event-queue.js';
 import type { FleetBalancer } from './fleet-balancer.js';
+import { GivenArrivals } from './given-requests.js';
 import { absentAtStart, hostChangesOf } from './host-changes.js';
 import { HOST_ABSENT, HOST_UP, HostMachines } from './host-machines.js';
 import { Measure } from './measure.js';
@@ -40,7 +41,9 @@ class Simulation {
   readonly #queue = new EventQueue();
   readonly #machines: HostMachines;
   readonly #caches: ColdCaches;
-  readonly #arrivals: Arrivals;
+  readonly #arrivals: RequestSource;
+  /** Null if requests are drawn. */
+  readonly #given: GivenArrivals | null;
   readonly #clients: Clients;
   readonly #measure: Measure;
   readonly #neighbours: NoisyNeighbours;
@@ -70,6 +73,7 @@ class Simulation {
     drainMs,
     neighbourMoves = [],
     tickMs = 0,
+    requests,
   }: RunOptions) {
     const clock = (): number => this.#nowMs;
     const queue = this.#queue;
@@ -82,7 +86,8 @@ class Simulation {
     this.#machines = machines;
     this.#caches = caches;
     for (const host of absentAtStart(scenario)) machines.setStanding(host, HOST_ABSENT, 0);
-    this.#arrivals = new Arrivals(scenario, load, seed);
+    this.#given = requests === undefined ? null : new GivenArrivals(requests);
+    this.#arrivals = this.#given ?? new Arrivals(scenario, load, seed);
     this.#clients = new Clients({
       rules: scenario.clients,
       balancers,
@@ -255,7 +260,7 @@ class Simulation {
 
   /** The next request comes to a balancer. */
   #arrive(): void {
-    const index = this.#clients.next();
+    const index = this.#given?.to ?? this.#clients.next();
     const balancer = this.#fleet.balancers[index];
     if (balancer === undefined) {
       this.#requests.lose();

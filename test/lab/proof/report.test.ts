@@ -2,10 +2,11 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ProofFigures } from '../../../lib/lab/proof/figures.js';
+import type { ContestantFigures, LoadFigures, ProofFigures, Spread } from '../../../lib/lab/proof/figures.js';
 import type { SetupWithRungs } from '../../../lib/lab/proof/metric.js';
 import { proofMarkdown } from '../../../lib/lab/proof/markdown.js';
 import { reportProof } from '../../../lib/lab/proof/report.js';
+import { highestName, latencyName } from '../../../lib/lab/proof/simulate.js';
 import { exactText, numberText, ratioText, spreadText } from '../../../lib/lab/proof/spread.js';
 import { verdictsOf } from '../../../lib/lab/proof/verdicts.js';
 import { formatReport } from '../../../lib/lab/report.js';
@@ -143,6 +144,26 @@ test('the report says whether the simulation can be trusted', () => {
   const off = { what: 'p50', balancers: 2, real: 1, simulated: 3 };
   assert.match(notesWith([...simulation.calibration, off]), /2 of 3 simulated figures agree .* as a shape, not as a size/);
   assert.match(notesWith([]), /was not compared with real processes/);
+});
+
+test('a real figure stands beside a simulated one with the spread of its rounds', () => {
+  const simulation = MADE_UP.simulation as NonNullable<ProofFigures['simulation']>;
+  const fleet = MADE_UP.contestants.find(({ program, balancers }) => program === 'meercat' && balancers === 4) as ContestantFigures;
+  const [load] = fleet.loads as [LoadFigures];
+  const cores = fleet.cpuEach as number;
+  const off = (what: string, { most }: Spread, simulated: number) => ({ what, balancers: 4, real: most / 1.2, simulated });
+  const calibration = [
+    off(highestName(cores), fleet.highestPerSecond, fleet.highestPerSecond.most),
+    off(latencyName('p99', load.perSecond, cores), load.p99Ms, load.p99Ms.most),
+    off(latencyName('p50', load.perSecond, cores), load.p50Ms, 2 * load.p50Ms.most),
+  ];
+  const report = reportProof({ ...MADE_UP, simulation: { ...simulation, calibration } });
+  const rows = report.tables.find(([heading = []]) => heading[0] === 'The simulation beside real processes')?.slice(1) ?? [];
+  assert.equal(
+    rows.map((row) => row[2]),
+    [fleet.highestPerSecond, load.p99Ms, load.p50Ms].map((spread) => spreadText(spread)),
+  );
+  assert.match(report.notes.join('\n'), /0 of 3 simulated figures agree .* Of the others 2 are between what single rounds/);
 });
 
 test('faults show the longest wait, and what was not back to normal by the end', () => {

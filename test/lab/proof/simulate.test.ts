@@ -12,6 +12,7 @@ const test = suite('simulation of bench fleet');
 const COSTS: BalancerCosts = {
   requestMicros: 120,
   wakeMicros: 0,
+  coolMs: 0,
   slaveCores: 0.012,
   masterCores: 0.03,
   masterMessageMicros: 0.6,
@@ -43,7 +44,7 @@ test('measured coordination scales the typical one, apart for slaves, the master
 });
 
 test('a calibration has the highest load and each percentile of each load, with real and simulated side by side', () => {
-  const loads = [{ perSecond: 900, p50Ms: 2, p99Ms: 60 }];
+  const loads = [{ percent: 50, perSecond: 900, p50Ms: 2, p99Ms: 60 }];
   const measured = [1, 2, 4].map((balancers) => ({ balancers, cores: 0.4 / balancers, highestPerSecond: 3000, loads }));
   const figures = simulateCalibration(COSTS, SETUP, measured);
   assert.is(figures.length, 9);
@@ -53,7 +54,7 @@ test('a calibration has the highest load and each percentile of each load, with 
     [3000, 2, 60, 3000, 2, 60, 3000, 2, 60],
   );
   // 0.4 cores serve 3,333 requests a second of 120 µs, less what coordination needs, which each balancer needs for itself.
-  // It is a rung of the ladder, whose steps are 16 %.
+  // It is the mean of several rungs of the ladder, whose steps are 16 %.
   const [one, two, four] = highest as [number, number, number];
   assert.ok(one > 2300 && one < 3333, `${one}`);
   assert.ok(two < one && four < two && four > 0.3 * one, `${one}, ${two}, ${four}`);
@@ -65,10 +66,10 @@ test('a calibration has the highest load and each percentile of each load, with 
 
 test('the tick of the clocks follows from the difference between the real and the simulated median of the floor', () => {
   // The hosts are idle: 1.25 ms, and a wait for each clock.
-  const floor = [100, 200, 300].map((perSecond) => ({ perSecond, p50Ms: 3.25, p99Ms: 60 }));
+  const floor = [100, 200, 300].map((perSecond) => ({ percent: 50, perSecond, p50Ms: 3.25, p99Ms: 60 }));
   assert.ok(Math.abs(tickMsOf(SETUP, floor) - 2) < 0.2, `${tickMsOf(SETUP, floor)}`);
   assert.is(tickMsOf(SETUP, []), 0);
-  assert.is(tickMsOf(SETUP, [{ perSecond: 100, p50Ms: 1, p99Ms: 60 }]), 0);
+  assert.is(tickMsOf(SETUP, [{ percent: 50, perSecond: 100, p50Ms: 1, p99Ms: 60 }]), 0);
 });
 
 test('scaling has a point for each fleet, and says what ends it', () => {

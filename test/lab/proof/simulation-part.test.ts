@@ -44,7 +44,7 @@ function contestantWith(fields: Partial<ContestantFigures>): ContestantFigures {
 test('loads that were an overload are not compared', () => {
   const failing = { ...loadWith(100, 5, 50), errors: exactly(0.001) };
   const [fleet] = measuredFleetsOf([contestantWith({ loads: [failing, loadWith(901, 5, 50), loadWith(300, 6, 60)] })]);
-  assert.equal(fleet?.loads, [{ perSecond: 300, p50Ms: 6, p99Ms: 60 }]);
+  assert.equal(fleet?.loads, [{ percent: 50, perSecond: 300, p50Ms: 6, p99Ms: 60 }]);
 });
 
 test('it is fleets of two and four with equal total CPU, by medians', () => {
@@ -63,8 +63,8 @@ test('it is fleets of two and four with equal total CPU, by medians', () => {
       cores: 0.1,
       highestPerSecond: 900,
       loads: [
-        { perSecond: 100, p50Ms: 5, p99Ms: 50 },
-        { perSecond: 200, p50Ms: 6, p99Ms: 60 },
+        { percent: 50, perSecond: 100, p50Ms: 5, p99Ms: 50 },
+        { percent: 50, perSecond: 200, p50Ms: 6, p99Ms: 60 },
       ],
     },
   ]);

@@ -121,18 +121,34 @@ test('a thread that waits must be woken, one with more to do not', () => {
   assert.equal(done, [1.5, 2.5, 11.5, 21]);
 });
 
-test('a turn of the traffic thread takes all that waits when it begins; a lone request has one of its own', () => {
-  const rules = { cores: 1, periodMs: 0, wakeMs: 0, turnMs: 0.5 };
+test('a thread that has slept, or has had no quota, pays for cold caches when it runs again', () => {
+  const rules = { cores: 1, periodMs: 0, wakeMs: 0, coldMs: 0.5 };
   assert.equal(schedule(new Processor(rules, 0), [[TRAFFIC_THREAD, 5, 1]]), [6.5]);
+  // The second and third find it running.
   const three = [0, 0.1, 0.2].map((atMs) => [TRAFFIC_THREAD, atMs, 1] as const);
-  assert.equal(schedule(new Processor(rules, 0), three), [1.5, 3, 4]);
-  // What comes while its quota is spent is in one turn: it has not looked yet.
+  assert.equal(schedule(new Processor(rules, 0), three), [1.5, 2.5, 3.5]);
+  // What comes while the quota is spent waits for the next period, and pays once.
   const spent = [
     [FLEET_THREAD, 0, 2],
     [TRAFFIC_THREAD, 5, 0.5],
     [TRAFFIC_THREAD, 10, 0.5],
   ] as const;
   assert.equal(schedule(new Processor({ ...rules, cores: 0.1, periodMs: 20 }, 0), spent), [2, 21, 21.5]);
+  // 2 ms each period, half a millisecond of them for the caches: the rest is left after three periods.
+  assert.equal(schedule(new Processor({ ...rules, cores: 0.1, periodMs: 20 }, 0), [[TRAFFIC_THREAD, 0, 4]]), [41.5]);
+});
+
+test('caches cool in time: after a pause of one time constant they cost 63 % of what cold ones do', () => {
+  const processor = new Processor({ cores: 1, periodMs: 0, wakeMs: 0, coldMs: 1, coolMs: 4 }, 0);
+  const [, second, third] = schedule(processor, [
+    [TRAFFIC_THREAD, 0, 1],
+    [TRAFFIC_THREAD, 6, 1],
+    [TRAFFIC_THREAD, 100, 1],
+  ]) as [number, number, number];
+  // The first one is done at 2, when the thread falls asleep.
+  assert.ok(Math.abs(second - (7 + 1 - Math.exp(-1))) < 1e-6, `${second}`);
+  assert.ok(Math.abs(third - 102) < 1e-6, `${third}`);
+  assert.ok(Math.abs(processor.colds - (3 - Math.exp(-1))) < 1e-6, `${processor.colds}`);
 });
 
 /** CPU of the traffic thread for each request, in µs. */
@@ -141,12 +157,12 @@ function microsOf({ use }: RunOutcome, seconds: number): number {
   return ((use?.trafficCores ?? 0) * seconds * 1e6) / requests;
 }
 
-test('a request pays for a turn alone where few come, and shares turns where many come', () => {
+test('a request pays for cold caches alone where few come, and not where the thread always runs', () => {
   const json = { duration: '4s' };
-  const lone = microsOf(runAt(0.01, { turn: 80 }, json), 4);
+  const lone = microsOf(runAt(0.01, { cold: 80 }, json), 4);
   assert.ok(lone > 178 && lone <= 180.001, `${lone}`);
   // Alone they would need 1.6 cores.
-  const busy = runAt(0.9, { turn: 80 }, json);
+  const busy = runAt(0.9, { cold: 80 }, json);
   assert.is(busy.errors, 0);
   const shared = microsOf(busy, 4);
   assert.ok(shared > 100 && shared < 112, `${shared}`);

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EventQueue } from '../../../lib/lab/simulation/event-queue.js';
 import type { FleetBalancer } from '../../../lib/lab/simulation/fleet-balancer.js';
+import { FleetMaster } from '../../../lib/lab/simulation/fleet-master.js';
 import { HOST_ABSENT, HOST_SILENT, HOST_UP, HostMachines } from '../../../lib/lab/simulation/host-machines.js';
 import { readScenario } from '../../../lib/lab/simulation/scenario-file.js';
 import { SimulatedFleet } from '../../../lib/lab/simulation/simulated-fleet.js';
@@ -165,6 +166,24 @@ test('with a third of the messages lost, every balancer still has a table at mos
     }
   }
   assert.ok(fleet.network.lost > 0.25 * fleet.network.sent && fleet.network.lost < 0.4 * fleet.network.sent);
+});
+
+test('the timers of a fleet that has been running are anywhere in their intervals: a master looks at its phase', () => {
+  const looksOf = (phase: number): number[] => {
+    const queue = new EventQueue();
+    const looks: number[] = [];
+    const busyShare = (): number => {
+      looks.push(queue.nowMs);
+      return 0;
+    };
+    const common = { term: 1, balancer: 0, rows: [], costs: [], queue, clock: () => queue.nowMs, isWell: () => true };
+    const master = new FleetMaster({ ...common, checkMs: () => 1, publish: () => undefined, busyShare, phase });
+    while (queue.nextMs <= 2000) queue.runNext();
+    master.stop();
+    return looks;
+  };
+  assert.equal(looksOf(0), [1000, 2000]);
+  assert.equal(looksOf(0.75), [250, 1250]);
 });
 
 test.run();
