@@ -75,12 +75,12 @@ export function addBench(program: Command): void {
     )
     .addOption(
       new Option('--fleets <n,n>', 'how many balancers the fleets have that are compared with one').argParser((text) =>
-        eachOnce(text, (part) => parseInteger('--fleets', part, 1, 16)),
+        eachOnce(text, (part) => parseInteger('--fleets', part, 2, 16)),
       ),
     )
     .addOption(
       new Option('--peer-fleets <n,n>', 'how many independent balancers of the other programs there are').argParser((text) =>
-        eachOnce(text, (part) => parseInteger('--peer-fleets', part, 1, 16)),
+        eachOnce(text, (part) => parseInteger('--peer-fleets', part, 2, 16)),
       ),
     )
     .addOption(new Option('--cpu <cores>', 'CPU of a single balancer, and of a whole fleet').argParser(parseCores))

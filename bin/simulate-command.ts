@@ -143,8 +143,9 @@ async function runSimulate(
   }
 }
 
+/** Reads values between commas; one that is given twice is simulated once. */
 function eachOf<Value>(text: string, parse: (part: string) => Value): Value[] {
-  return text.split(',').map((part) => parse(part.trim()));
+  return [...new Set(text.split(',').map((part) => parse(part.trim())))];
 }
 
 function refuse(message: string): never {

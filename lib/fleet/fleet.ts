@@ -38,6 +38,9 @@ import { WhyAnswers } from './why-answers.js';
 /** Interval at which the median usage is updated and hosts that a new master never named are removed. */
 const UPKEEP_MS = 250;
 
+/** Longest wait at the start for the first host of a living fleet: the default lease and half a second, in which there is a master again. */
+const HOSTS_WITHIN_MS = 2000;
+
 /** Maximum time to leave the fleet: a hanging Redis must not delay the exit. */
 const LEAVE_TIMEOUT_MS = 1500;
 
@@ -90,7 +93,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
-  let [isTableRead, isHeartbeatDone, isSynced] = [false, false, false];
+  let [isTableRead, isHeartbeatDone, isSynced, isHostWaitOver] = [false, false, false, false];
+  let hostWait: NodeJS.Timeout | undefined;
   const table = openTableSync({
     data,
     client,
@@ -110,6 +114,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       watch.heard();
       inband.onTable(applied);
       loads.onTable(applied, table.writer, clock());
+      reportSynced();
     },
     onRead() {
       isTableRead = true;
@@ -206,6 +211,14 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Reports once that both the table and the operators' settings were read, or could not be. */
   function reportSynced(): void {
     if (isSynced || !isTableRead || !isHeartbeatDone) return;
+    // Nothing is stored, or no host, and others live: their master may be about to publish what they know.
+    if (table.writer.hosts().length === 0 && heartbeats.balancers > 1 && !isHostWaitOver) {
+      hostWait ??= setTimeout(() => {
+        isHostWaitOver = true;
+        reportSynced();
+      }, HOSTS_WITHIN_MS);
+      return;
+    }
     isSynced = true;
     post({ type: 'synced' });
   }
@@ -251,6 +264,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       heartbeats.stop();
       connections.expectLoss();
       for (const timer of timers) clearInterval(timer);
+      clearTimeout(hostWait);
       names.stop();
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;

@@ -9,6 +9,7 @@ import { readReply } from './replies.js';
 import { isName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
+import { splitSignature } from './signature.js';
 import { MAX_TERM, parseTerm } from './term.js';
 
 /** A balancer's row. */
@@ -88,11 +89,17 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) =>
     balancerView(name, fields),
   );
-  const { operatorStates, wrong } = parseSettings(settings);
+  const isSigning = balancers.length > 0 && balancers.every(({ fleetKey }) => fleetKey !== '' && !fleetKey.endsWith(ACCEPT_UNSIGNED));
+  const unsigned = unsignedSettings(keys, ring, settings, isSigning);
+  // Balancers that accept nothing unsigned ignore these, so nobody is to take them for what is in force.
+  const inForce = isSigning ? Object.fromEntries(Object.entries(settings).filter(([field]) => !unsigned.includes(field))) : settings;
+  const { operatorStates, wrong } = parseSettings(inForce);
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
-  const unsigned = ring === undefined ? [] : unsignedSettings(keys, ring, settings);
-  if (unsigned.length > 0) problems.push(`${keys.settings}: not signed with the fleet’s key: ${unsigned.join(', ')}`);
+  if (unsigned.length > 0) {
+    const fields = unsigned.map((field) => `'${textOf(field)}'`).join(', ');
+    problems.push(`${keys.settings}: not signed with the fleet’s key${isSigning ? ', and ignored' : ''}: ${fields}`);
+  }
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
   // The host may come back, or a new host may take the name.
   const known = new Set(hostNames);
@@ -116,11 +123,13 @@ function masterless(balancers: readonly BalancerView[]): string[] {
 }
 
 /** The settings without a good signature. */
-function unsignedSettings(keys: Keys, ring: KeyRing, settings: Hash): string[] {
-  const checker = new MessageChecker(ring);
+function unsignedSettings(keys: Keys, ring: KeyRing | undefined, settings: Hash, isSigning: boolean): string[] {
+  const checker = ring?.isKeyed === true ? new MessageChecker(ring) : undefined;
   return Object.entries(settings).flatMap(([field, value]) => {
+    // Without the key all that can be seen is whether there is a signature.
+    if (checker === undefined) return isSigning && splitSignature(value) === null ? field : [];
     const checked = checker.check(settingPlace(keys, field), value, SETTING_CHECK);
-    return checked.ok && (checked.by !== null || !ring.isKeyed) ? [] : textOf(field);
+    return checked.ok && checked.by !== null ? [] : field;
   });
 }
 

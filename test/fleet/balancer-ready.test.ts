@@ -3,6 +3,7 @@
 
 import type { RequestListener } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBalancer } from '../../lib/balancer.js';
@@ -245,6 +246,27 @@ test('a balancer that misses Redis for a moment at its start refuses no request 
           // A machine that stands still for two seconds proves nothing.
           for (let i = 0; i < 4 && late.tookMs > 1500; i++) late = await statusWithLateRedis(redis.port);
           assert.is(late.status, 200);
+        }),
+      ),
+    ),
+  ));
+
+test('a balancer that joins a living fleet waits for the first host, which may be published just then', () =>
+  withRedis((redis) =>
+    withServer(OK, ({ url }) =>
+      withBalancer({ redis: [redis.url], name: 'b1' }, ({ becomes: becomesRole }) =>
+        withClients([redis.url], async (client) => {
+          await becomesRole('master');
+          const startMs = performance.now();
+          const report = sleep(800).then(() => deliverReport(client, 'h1', url));
+          const [status, tookMs] = await withBalancer(
+            { redis: [redis.url], name: 'b2' },
+            async ({ port }) => [(await ask(port)).status, performance.now() - startMs] as const,
+          );
+          await report;
+          // It waits for two seconds, and a machine may stand still for longer.
+          if (tookMs < 1900) assert.is(status, 200);
+          else assert.ok(status === 200 || status === 503);
         }),
       ),
     ),

@@ -2,7 +2,7 @@
 // the page and the docs say the same sentences.
 
 import { chanceApart, chanceText, type Outcome, TOLERANCE_SHARE } from './compare.js';
-import { COMPARISON_NAMES, sideName } from './contests.js';
+import { COMPARISON_NAMES } from './contests.js';
 import type { Comparison, ProofFigures } from './figures.js';
 import { HIGHEST } from './metrics.js';
 import type { Rows } from '../report.js';
@@ -90,22 +90,44 @@ export function countTable(verdicts: readonly Verdict[]): ProofTable {
   };
 }
 
-/** The answer to the question, a sentence for each fleet and comparison against one Meercat balancer. */
+/**
+ * The answer to the question: a sentence for each fleet and comparison against one Meercat balancer, and against as many
+ * balancers of another program that know nothing of each other.
+ */
 export function answersOf(verdicts: readonly Verdict[]): readonly string[] {
-  const single = sideName({ program: 'meercat', balancers: 1 });
   return contestsOf(verdicts).flatMap((contest) => {
-    const own = contest.verdicts.filter(({ opponent }) => opponent === single);
-    if (own.length === 0) return [];
-    const counts = countOutcomes(own);
-    const highest = own.find(({ metric }) => metric === HIGHEST.id);
-    const load =
-      highest === undefined
-        ? ''
-        : `; highest load ${spreadText(highest.fleetFigure)} against ${spreadText(highest.opponentFigure)} requests/s: ${verdictText(highest)}`;
-    return [
-      `${contestName(contest)}, against one Meercat balancer: better in ${counts.better}, equal in ${counts.equal}, worse in ${counts.worse} of ${own.length} figures, not shown in ${counts['not shown']}${load}.`,
-    ];
+    const opponents = contest.verdicts.filter(
+      ({ against }) => against.balancers === (against.program === 'meercat' ? 1 : contest.balancers),
+    );
+    return [...new Set(opponents.map(({ opponent }) => opponent))].map((opponent) => answerOf(contest, opponent));
   });
+}
+
+function answerOf(contest: Contest, opponent: string): string {
+  const own = contest.verdicts.filter((verdict) => verdict.opponent === opponent);
+  const counts = countOutcomes(own);
+  const highest = own.find(({ metric }) => metric === HIGHEST.id);
+  const load =
+    highest === undefined
+      ? ''
+      : `; highest load ${spreadText(highest.fleetFigure)} against ${spreadText(highest.opponentFigure)} requests/s: ${verdictText(highest)}`;
+  return `${contestName(contest)}, against ${opponent}: better in ${counts.better}, equal in ${counts.equal}, worse in ${counts.worse} of ${own.length} figures, not shown in ${counts['not shown']}${load}.`;
+}
+
+/** What the highest loads do not say, in sentences. */
+export function highestLoadNotes({ contestants }: ProofFigures): readonly string[] {
+  const floor = contestants.find(({ program }) => program === 'floor');
+  const atLimit = contestants
+    .filter((each) => each !== floor && floor !== undefined && each.highestPerSecond.median >= floor.highestPerSecond.median)
+    .map(({ name, cpuEach }) => `${name}${cpuEach === null ? '' : ` at ${exactText(cpuEach)} cores`}`);
+  return [
+    'The highest load is one that a turn served within the objective. Near it a contestant serves a load in one turn and not in the next, so at 70 or 90 % of it figures can be beyond the objective all the same.',
+    ...(atLimit.length === 0
+      ? []
+      : [
+          `These carried all that the hosts can, and might carry more: ${atLimit.join(', ')}. Ratios to their highest load are at most as high as shown.`,
+        ]),
+  ];
 }
 
 /** The rule of the verdicts, in sentences. */

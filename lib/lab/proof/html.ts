@@ -4,7 +4,7 @@
 
 import { embedJson, escapeHtml, readUplot } from '../html-page.js';
 import { PAGE_STYLE } from '../simulation/page-script.js';
-import { answersOf, contestName, contestsOf, countTable, HYPOTHESES, ruleOf, verdictTable } from './answer.js';
+import { answersOf, contestName, contestsOf, countTable, highestLoadNotes, HYPOTHESES, ruleOf, verdictTable } from './answer.js';
 import { COMPARISON_NAMES, COMPARISONS } from './contests.js';
 import type { ProofFigures } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
@@ -28,7 +28,7 @@ export function proofHtml(figures: ProofFigures, about: ProofAbout): string {
   const verdicts = verdictsOf(figures);
   const plots = plotsOf(figures);
   const sections = [
-    section('answer', 'Hypothesis and answer', answerSection(verdicts)),
+    section('answer', 'Hypothesis and answer', answerSection(figures, verdicts)),
     section('setup', 'Setup', setupSection(figures, about)),
     section('figures', 'Figures', figuresSection(figures, plots)),
     ...(figures.faults.length === 0 ? [] : [section('faults', 'Faults', faultsSection(figures, plots))]),
@@ -84,12 +84,12 @@ function plotGrid(plots: readonly Plot[], ...names: readonly string[]): string {
   return own.length === 0 ? '' : `<div class="plots">\n${own.map(htmlPlot).join('\n')}\n</div>`;
 }
 
-function answerSection(verdicts: readonly Verdict[]): string {
+function answerSection(figures: ProofFigures, verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return '<p>This run has no fleet and opponent to compare: it answers nothing.</p>';
   return `<p>${escapeHtml(HYPOTHESES.zero)}<br>${escapeHtml(HYPOTHESES.one)}</p>
 <p>Each metric has a verdict of its own. H0 is rejected only in the metrics in which a fleet is better; where it is equal or worse, or where nothing is shown, H0 stands.</p>
 ${htmlList(answersOf(verdicts))}
-${htmlList(leadingOutcomes(verdicts))}
+${htmlList([...leadingOutcomes(verdicts), ...highestLoadNotes(figures)])}
 ${htmlTable(countTable(verdicts))}`;
 }
 

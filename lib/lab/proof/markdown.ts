@@ -2,7 +2,7 @@
 // Pure. Invariant: what stands outside of the marks stays as it is, and nothing of a run becomes markup.
 
 import { MeercatError } from '../../errors.js';
-import { answersOf, countTable } from './answer.js';
+import { answersOf, countTable, highestLoadNotes } from './answer.js';
 import { atLoad, COMPARISON_NAMES, COMPARISONS, contestantsOf, FAULT_KINDS, type LoadStep, loadsOf } from './contests.js';
 import type { Comparison, ContestantFigures, FaultKind, ProofFigures } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
@@ -46,7 +46,7 @@ export function proofMarkdown(figures: ProofFigures, about: ProofAbout): string 
   ];
   return [
     `Meercat ${escaped(about.version)}, ${escaped(about.startedAt)}, ${numberText(about.seconds)} s on ${escaped(about.machine)}: ${setup.rounds} rounds of ${exactText(setup.seconds)} s, medians with least and most. Command: ${code(setup.command)}.`,
-    listOf([...answersOf(verdicts), ...leadingOutcomes(verdicts)]),
+    listOf([...answersOf(verdicts), ...leadingOutcomes(verdicts), ...highestLoadNotes(figures)]),
     ...tables.flatMap((table) => (table === null ? [] : [`**${escaped(table.caption)}**`, markdownTable(table)])),
     ...(simulation === null ? [] : [escaped(calibrationText(figures, simulation))]),
     ...(simulation === null || simulation.limits.length === 0
@@ -58,12 +58,17 @@ export function proofMarkdown(figures: ProofFigures, about: ProofAbout): string 
 
 /** The page with these figures in place of earlier ones. Throws MEERCAT_BAD_CONFIG if it has no place for them. */
 export function fillProofPage(page: string, figures: ProofFigures, about: ProofAbout): string {
+  const [before, after] = splitProofPage(page);
+  return `${before}${FIGURES_MARK}\n\n${proofMarkdown(figures, about)}\n\n${END_MARK}${after}`;
+}
+
+/** What stands before and after the figures of a page. Throws MEERCAT_BAD_CONFIG if it has no place for them. */
+export function splitProofPage(page: string): readonly [before: string, after: string] {
   const start = page.indexOf(FIGURES_MARK);
   if (start === -1)
     throw new MeercatError('MEERCAT_BAD_CONFIG', `the page has no line ${FIGURES_MARK}, which is the place for the figures`);
   const end = page.indexOf(END_MARK, start);
-  const rest = end === -1 ? page.slice(start + FIGURES_MARK.length) : page.slice(end + END_MARK.length);
-  return `${page.slice(0, start)}${FIGURES_MARK}\n\n${proofMarkdown(figures, about)}\n\n${END_MARK}${rest}`;
+  return [page.slice(0, start), end === -1 ? page.slice(start + FIGURES_MARK.length) : page.slice(end + END_MARK.length)];
 }
 
 /** The highest load and the figures at the middle load of each contestant. */

@@ -29,7 +29,7 @@ export function leadingOutcomes(verdicts: readonly Verdict[]): readonly string[]
     .flatMap(({ comparison, balancers, verdicts: own }) => {
       const where = comparison === null ? 'with faults' : `with ${COMPARISON_NAMES[comparison]}`;
       return (['better', 'worse'] as const).map(
-        (outcome) => `The fleet of ${balancers} ${where} is ${outcome} in: ${listOutcome(own, outcome)}.`,
+        (outcome) => `The fleet of ${balancers} ${where} is ${outcome} than one Meercat balancer in: ${listOutcome(own, outcome)}.`,
       );
     });
 }

@@ -7,7 +7,8 @@ import { MeercatError, messageOf } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { readRegularFile } from '../../read-file.js';
 import { proofHtml } from './html.js';
-import { fillProofPage, proofImages } from './markdown.js';
+import { checkWritable } from '../report.js';
+import { fillProofPage, proofImages, splitProofPage } from './markdown.js';
 import { type ProofRun, readProofRun } from './read-figures.js';
 
 /** The largest file of a run, in bytes; one of all defaults has some 100 KiB. */
@@ -35,29 +36,36 @@ export function loadProofRun(file: string): ProofRun {
   return readProofRun(text, `--from ${file}`);
 }
 
+/** Checks that this directory has a page with a place for figures, which can be written. Throws MEERCAT_BAD_CONFIG. */
+export function checkDocs(docs: string): void {
+  const file = join(docs, PAGE);
+  checkWritable('--docs', file);
+  inPage(file, splitProofPage);
+}
+
 /** Writes the page of a run, and its figures into the docs with their images. Throws if a file can't be read or written. */
 export function writeProofPages({ figures, about }: ProofRun, { html, docs }: ProofTargets): void {
   const files: { readonly flag: string; readonly file: string; readonly text: string }[] = [];
   if (html !== null) files.push({ flag: '--html', file: html, text: proofHtml(figures, about) });
   if (docs !== null) {
     const file = join(docs, PAGE);
-    files.push({ flag: '--docs', file, text: filledPage(file, { figures, about }) });
+    files.push({ flag: '--docs', file, text: inPage(file, (page) => fillProofPage(page, figures, about)) });
     for (const { file: image, svg } of proofImages(figures)) files.push({ flag: '--docs', file: join(docs, image), text: svg });
   }
   for (const { flag, file, text } of files) writeText(flag, file, text);
 }
 
-function filledPage(file: string, { figures, about }: ProofRun): string {
-  let page: string;
+function inPage<Result>(file: string, use: (page: string) => Result): Result {
   try {
-    page = readFileSync(file, 'utf8');
+    let page: string;
+    try {
+      page = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new Error(fileReason(error), { cause: error });
+    }
+    return use(page);
   } catch (error) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `--docs: ${file}: ${fileReason(error)}`);
-  }
-  try {
-    return fillProofPage(page, figures, about);
-  } catch (error) {
-    throw new MeercatError('MEERCAT_BAD_CONFIG', `--docs: ${file}: ${messageOf(error)}`);
+    throw new MeercatError('MEERCAT_BAD_CONFIG', `--docs: ${file}: ${messageOf(error)}: copy docs/${PAGE} of Meercat's repository there`);
   }
 }
 

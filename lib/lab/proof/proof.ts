@@ -1,7 +1,7 @@
 // `bench fleet`: whether several balancers beat a single one, with real processes. Measures loads, faults and what the
 // simulation adds, one after the other, and hands all figures to the report; or shows an earlier run again.
 
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { MeercatError, messageOf } from '../../errors.js';
 import type { BenchContext, BenchFlags } from '../context.js';
 import { cpuSecondsOf } from '../process-cpu.js';
@@ -10,7 +10,7 @@ import { PERIOD_MS } from './cgroups.js';
 import { measureFaults } from './faults.js';
 import type { FaultFigures } from './figures.js';
 import { HOST_COUNT, type LoadRun, runLoads, SIGMA, SLO, SLOW } from './load-run.js';
-import { loadProofRun, writeProofPages } from './pages.js';
+import { checkDocs, loadProofRun, writeProofPages } from './pages.js';
 import { type Part, planProof, type ProofPlan } from './plan.js';
 import { chooseQuota, type Quota } from './quota.js';
 import { readProofRun } from './read-figures.js';
@@ -31,11 +31,16 @@ const SIMULATION_SECONDS = 75;
 export async function runProof(context: BenchContext): Promise<BenchReport> {
   const { flags, say, shutdown } = context;
   if (flags.html !== undefined) checkWritable('--html', flags.html);
-  if (flags.docs !== undefined) checkWritable('--docs', join(flags.docs, 'proof.md'));
+  if (flags.docs !== undefined) checkDocs(flags.docs);
   const targets = { html: flags.html ?? null, docs: flags.docs ?? null };
   const write = (json: string): void => writeProofPages(readProofRun(json), targets);
   if (flags.from !== undefined) return { ...showEarlier(flags, flags.from), write };
   const plan = planProof(flags);
+  if (plan.cpu > availableParallelism())
+    throw new MeercatError(
+      'MEERCAT_BAD_CONFIG',
+      `--cpu: this machine has ${availableParallelism()} cores, and load, hosts and Redis need some of them`,
+    );
   if (Number.isNaN(cpuSecondsOf(process.pid)))
     throw new MeercatError('MEERCAT_START_FAILED', 'bench fleet reads CPU times from /proc, which this system has not');
   const quota = await chooseQuota(shutdown, say);

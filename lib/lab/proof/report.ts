@@ -3,7 +3,7 @@
 
 import { type BenchReport, type Goal, goalBelow, type Rows } from '../report.js';
 import { rounded } from '../statistics.js';
-import { answersOf, contestsOf, countTable, HYPOTHESES, ruleOf, verdictTable } from './answer.js';
+import { answersOf, contestsOf, countTable, highestLoadNotes, HYPOTHESES, ruleOf, verdictTable } from './answer.js';
 import { COMPARISONS } from './contests.js';
 import type { ProofFigures, ProofSetup } from './figures.js';
 import { leadingOutcomes } from './outcomes.js';
@@ -43,6 +43,7 @@ export function reportProof(figures: ProofFigures): BenchReport {
       ...(simulation?.limits ?? []).map((limit) => `simulated: ${limit}`),
       ...answersOf(verdicts),
       ...leadingOutcomes(verdicts),
+      ...highestLoadNotes(figures),
     ],
     tables: tables.flatMap((table) => (table === null ? [] : [printed(table)])),
     goals: [calibrationGoal(figures)],

@@ -20,7 +20,8 @@ export function limitsOf(scenario: Scenario, figures: readonly ScalingFigure[]):
   const sizes = [...groups.values()].flatMap((group) => {
     const { hosts, cpu } = group[0] as ScalingFigure;
     const single = singles.get(`${hosts} ${cpu}`);
-    return single === undefined || single === 0 ? [] : [cpu === 'whole' ? linearity(group, single) : equality(group, single)];
+    if (single === undefined || single === 0 || group.every(({ balancers }) => balancers === 1)) return [];
+    return [cpu === 'whole' ? linearity(group, single) : equality(group, single)];
   });
   const hosts = [...new Set(figures.map((each) => each.hosts))];
   return [...sizes, ...hosts.map((count) => resourceLimit(scenario, count))];
@@ -54,7 +55,7 @@ function equality(group: readonly ScalingFigure[], single: number): string {
   const { hosts } = group[0] as ScalingFigure;
   const shares = group
     .filter(({ balancers }) => balancers > 1)
-    .map(({ balancers, highestPerSecond }) => `${balancers} ${((100 * highestPerSecond) / single).toFixed(0)} %`);
+    .map(({ balancers, highestPerSecond }) => `${balancers} serve ${((100 * highestPerSecond) / single).toFixed(0)} %`);
   const last = group.at(-1) as ScalingFigure;
   return `${hosts} hosts, the CPU of one balancer shared by all: of what the single one serves, ${shares.join(', ')}; with ${last.balancers}, ${reasonOf(last)}`;
 }

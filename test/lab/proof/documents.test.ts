@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { MeercatError } from '../../../lib/errors.js';
 import type { ProofFigures } from '../../../lib/lab/proof/figures.js';
 import { FIGURES_MARK, fillProofPage, proofImages, proofMarkdown } from '../../../lib/lab/proof/markdown.js';
-import { loadProofRun, writeProofPages } from '../../../lib/lab/proof/pages.js';
+import { checkDocs, loadProofRun, writeProofPages } from '../../../lib/lab/proof/pages.js';
 import { reportProof } from '../../../lib/lab/proof/report.js';
 import { withTempDir } from '../../support/brackets.js';
 import { paragraphsOf, readPage } from '../../support/documents.js';
@@ -27,7 +27,7 @@ test('the page in the docs has a place for the figures, which takes them again a
   const once = fillProofPage(text, MADE_UP, ABOUT);
   assert.ok(once.startsWith(before) && once.endsWith(after));
   assert.match(once, /\| meercat, fleet of 4 \| 560 \(554–566\) \| 7 \(6\.93–7\.07\) \| 196 /);
-  assert.match(once, /equal total CPU is worse in: highest load; memory; p50 at 50, 70, 90 %/);
+  assert.match(once, /equal total CPU is worse than one Meercat balancer in: highest load; memory; p50 at 50, 70, 90 %/);
   assert.is(fillProofPage(once, MADE_UP, ABOUT), once);
   assert.throws(() => fillProofPage('# A page\n', MADE_UP, ABOUT), /has no line <!-- figures -->/);
 });
@@ -106,8 +106,10 @@ test('a file that cannot be read or written is an error that names the flag and 
     writeFileSync(join(folder, 'bad.json'), '{');
     refused(() => loadProofRun(join(folder, 'bad.json')), /^--from .*bad\.json: no JSON/);
     const html = join(folder, 'page.html');
-    refused(() => writeProofPages(run, { html, docs: folder }), /^--docs: .*proof\.md: there is no such file$/);
+    refused(() => writeProofPages(run, { html, docs: folder }), /^--docs: .*proof\.md: there is no such file: copy docs\/proof\.md/);
+    refused(() => checkDocs(folder), /^--docs: .*proof\.md: there is no such file: copy docs\/proof\.md/);
     writeFileSync(join(folder, 'proof.md'), 'no place');
+    refused(() => checkDocs(folder), /^--docs: .*proof\.md: .*no line <!-- figures -->.*: copy docs\/proof\.md/);
     refused(() => writeProofPages(run, { html, docs: folder }), /^--docs: .*proof\.md: the page has no line <!-- figures -->/);
     assert.not.ok(existsSync(html));
     refused(
