@@ -4,10 +4,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
+import { KeyRing } from '../../lib/redis/fleet-key.js';
 import { heartbeat } from '../../lib/redis/fleet-store.js';
 import { counterField, readFleet } from '../../lib/redis/fleet-view.js';
 import { writeHosts } from '../../lib/redis/host-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
+import { writeOperatorState } from '../../lib/redis/settings.js';
+import { MessageSigner } from '../../lib/redis/sign.js';
 import { withRedis } from '../support/brackets.js';
 import { buildRow, buildTable, mastershipOf } from '../support/host-rows.js';
 import { withClients } from '../support/redis-client.js';
@@ -37,7 +40,7 @@ test('data written by balancers and the master is read back', () =>
       term: 3,
       url: 'http://b1',
       pid: 42,
-      fleet_key: '5f0c2a91',
+      fleet_key: '5f0c2a91 accept-unsigned',
       machine: 'm',
       version: '1.2.3',
       since,
@@ -80,7 +83,7 @@ test('data written by balancers and the master is read back', () =>
           cpu: 0.25,
           memoryBytes: 1e6,
           noMaster: '',
-          fleetKey: '5f0c2a91',
+          fleetKey: '5f0c2a91 accept-unsigned',
           counters: { requests: 17 },
         },
       ],
@@ -118,8 +121,28 @@ test('data written by balancers and the master is read back', () =>
         'view-test:settings: 1 field is not understood and ignored',
         'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
         'gone is ejected, but the fleet knows no such host: meercat undrain gone takes that back',
+        'unsigned messages are still accepted by b1',
       ],
     });
+  }));
+
+test('settings that a fleet which signs ignores are named, and not shown as in force, with its key or without', () =>
+  withStage(async (client) => {
+    const text = 'ab'.repeat(32);
+    const ring = new KeyRing('', text);
+    await heartbeat(client, KEYS, 'b1', 1, { fleet_key: ring.summary });
+    await client.zadd(KEYS.hosts, 1, 'h1', 2, 'h2');
+    for (const name of ['h1', 'h2']) await client.hset(KEYS.host(name), 'url', `http://${name}`, 'state', 'up');
+    await writeOperatorState(client, KEYS, 'h1', 'drained', new MessageSigner(ring, 'operator'));
+    await client.hset(KEYS.settings, 'host:h2', 'ejected', '', 'x');
+    for (const given of [ring, undefined]) {
+      const { hosts, problems } = await readFleet(client, KEYS, given);
+      assert.equal(
+        hosts.map(({ operator }) => operator),
+        ['drained', null],
+      );
+      assert.equal(problems, ["view-test:settings: not signed with the fleet’s key, and ignored: 'host:h2', ''"]);
+    }
   }));
 
 test('a key of another type is reported, and the rest is read', () =>

@@ -104,8 +104,8 @@ test('the report has a row for each fault and what it hit, and the first violati
     violations: events.map(({ atMs }) => ({ rule: 'nothing ends', atMs, what: 'b1 ended by itself' })),
   });
   assert.equal(report.tables[0]?.slice(1), [
-    ['balancer killed', 'slave', 2, 40, 10, 20, 2],
-    ['host killed', 'host', 1, 10, 5, 5, 1],
+    ['balancer killed', 'slave', 2, 40, 10, 20, 10, 2],
+    ['host killed', 'host', 1, 10, 5, 5, 3, 1],
   ]);
   assert.is(report.notes.at(-1), '4 violations; 0.0 s of 0.0 s of recovery did not count, since the machine was short of CPU');
   assert.is(report.wrong.length, 4);
