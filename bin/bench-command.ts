@@ -80,7 +80,7 @@ export function addBench(program: Command): void {
     )
     .addOption(
       new Option('--peer-fleets <n,n>', 'how many independent balancers of the other programs there are').argParser((text) =>
-        eachOnce(text, (part) => parseInteger('--peer-fleets', part, 2, 16)),
+        eachOnce(text, (part) => parseInteger('--peer-fleets', part, 1, 16)),
       ),
     )
     .addOption(new Option('--cpu <cores>', 'CPU of a single balancer, and of a whole fleet').argParser(parseCores))

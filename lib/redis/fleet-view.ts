@@ -97,7 +97,10 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   if (unsigned.length > 0) {
-    const fields = unsigned.map((field) => `'${textOf(field)}'`).join(', ');
+    const fields = unsigned
+      .toSorted()
+      .map((field) => `'${textOf(field)}'`)
+      .join(', ');
     problems.push(`${keys.settings}: not signed with the fleet’s key${isSigning ? ', and ignored' : ''}: ${fields}`);
   }
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);

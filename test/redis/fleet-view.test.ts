@@ -141,7 +141,7 @@ test('settings that a fleet which signs ignores are named, and not shown as in f
         hosts.map(({ operator }) => operator),
         ['drained', null],
       );
-      assert.equal(problems, ["view-test:settings: not signed with the fleet’s key, and ignored: 'host:h2', ''"]);
+      assert.equal(problems, ["view-test:settings: not signed with the fleet’s key, and ignored: '', 'host:h2'"]);
     }
   }));
 
