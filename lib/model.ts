@@ -200,7 +200,10 @@ export interface HostTable {
   readonly gone: readonly string[];
 }
 
-/** Maximum classes of requests per balancer; class 0 is the rest. */
+/** Maximum pools of a fleet; the first, index 0, is `default`. */
+export const MAX_POOLS = 1024;
+
+/** Maximum classes of requests per balancer and pool; class 0 is the rest. */
 export const MAX_CLASSES = 64;
 
 /** Indices of the fleet's figures in `HostView.fleet`. */

@@ -8,6 +8,11 @@ export const DEFAULT_POOL = 'default';
 
 /** All pools and routes, in the order of the document. */
 export interface Site {
+  /**
+   * `as-written`: paths are matched as they came, apart from percent-encoded unreserved characters. `strict`: a path that
+   * a host might read differently (`/../`, `//`, `%2F`, `;`, a backslash, NUL) is refused with 400.
+   */
+  readonly paths: 'as-written' | 'strict';
   readonly pools: readonly SitePool[];
   readonly routes: readonly SiteRoute[];
 }

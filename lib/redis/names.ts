@@ -1,12 +1,33 @@
 // Validates names and origins. Host and balancer names come from outside and become parts of keys, log lines and
 // terminal output: anything unusual is rejected here.
 
+import { bareNameOf, poolOf } from '../host-id.js';
+import { DEFAULT_POOL } from '../site-model.js';
+
 /** Letters, digits, dot, dash, underscore, colon; starts with a letter or digit; up to 128 characters. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 /** Whether this is a valid host or balancer name. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
+}
+
+/** Letters, digits, dash, underscore; starts with a letter or digit; up to 63 characters. */
+const POOL = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/** Whether this is a valid name of a pool. */
+export function isPoolName(value: unknown): value is string {
+  return typeof value === 'string' && POOL.test(value);
+}
+
+/** The rule of {@link isPoolName}, for error messages. */
+export const POOL_RULE = 'letters, digits and _ - only, starting with a letter or digit, at most 63';
+
+/** Whether this is a host's id: its name, or `POOL/NAME` outside of the pool `default`. */
+export function isHostId(value: unknown): value is string {
+  if (typeof value !== 'string') return false;
+  const pool = poolOf(value);
+  return isName(bareNameOf(value)) && (!value.includes('/') || (isPoolName(pool) && pool !== DEFAULT_POOL));
 }
 
 /**

@@ -1,0 +1,20 @@
+// The id of a host in the fleet: its name in the pool `default`, and `POOL/NAME` in any other, so that one machine may
+// serve in several pools. Everything that names a host to the fleet uses the id: the table, load messages, Redis keys.
+
+import { DEFAULT_POOL } from './site-model.js';
+
+/** The id of the host `name` in this pool. */
+export function hostIdOf(pool: string, name: string): string {
+  return pool === DEFAULT_POOL ? name : `${pool}/${name}`;
+}
+
+/** The pool of the host with this id. */
+export function poolOf(id: string): string {
+  const slash = id.indexOf('/');
+  return slash < 0 ? DEFAULT_POOL : id.slice(0, slash);
+}
+
+/** The name of the host with this id, without its pool. */
+export function bareNameOf(id: string): string {
+  return id.slice(id.indexOf('/') + 1);
+}
