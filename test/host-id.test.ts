@@ -19,7 +19,20 @@ test('the id of a host in the pool default is its name, and elsewhere begins wit
 });
 
 test('what is no id is refused', () => {
-  for (const value of ['', '/', 'api/', '/web', 'api/web/1', 'default/web', 'a:b/web', '../web', 'api/ web', 7, null, `${'p'.repeat(64)}/web`])
+  for (const value of [
+    '',
+    '/',
+    'api/',
+    '/web',
+    'api/web/1',
+    'default/web',
+    'a:b/web',
+    '../web',
+    'api/ web',
+    7,
+    null,
+    `${'p'.repeat(64)}/web`,
+  ])
     assert.is(isHostId(value), false, String(value));
 });
 
