@@ -20,7 +20,7 @@ import type { TableColumns } from './table/layout.js';
 import { TableReader } from './table/reader.js';
 import type { ToFleet } from './thread-messages.js';
 import { buildTrust } from './traffic/client/trusted.js';
-import { HostPool } from './traffic/host/host-pool.js';
+import { KnownHosts } from './traffic/host/known-hosts.js';
 import { LoadHeaders } from './traffic/host/load-headers.js';
 import { FailureLog } from './traffic/log/failure-log.js';
 import { ReasonLog } from './traffic/log/reason-log.js';
@@ -45,7 +45,7 @@ export interface RequestPartsOptions extends Pick<ExchangeContext, 'accessLog' |
 
 /** The parts, of which only the context's policy ever changes. */
 export interface RequestParts {
-  readonly pool: HostPool;
+  readonly hosts: KnownHosts;
   readonly classes: RequestClasses;
   readonly context: ExchangeContext;
   readonly explainer: Explainer;
@@ -69,7 +69,7 @@ export function prepareRequests({
   log,
   shutdown,
 }: RequestPartsOptions): RequestParts {
-  const pool = new HostPool({
+  const hosts = new KnownHosts({
     columns,
     clock,
     count,
@@ -87,7 +87,7 @@ export function prepareRequests({
         log('warn', "the name of a host can't be looked up: the addresses known so far are used", { host, reason }),
     },
   });
-  shutdown.add(() => pool.close());
+  shutdown.add(() => hosts.close());
   const classes = new RequestClasses(randomInt(2 ** 31));
   const loads = new LoadHeaders({
     clock,
@@ -103,7 +103,7 @@ export function prepareRequests({
     classes,
     costs: columns,
     view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
-    pool,
+    hosts,
     clock,
     count,
     timeouts: config,
@@ -120,5 +120,5 @@ export function prepareRequests({
     policy: policyOf(config.algorithm),
   };
   const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
-  return { pool, classes, context, explainer, policyOf };
+  return { hosts, classes, context, explainer, policyOf };
 }

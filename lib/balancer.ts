@@ -96,7 +96,7 @@ export async function startBalancer(
   shutdown.add(() => memory.stop());
   const deadlines = new Deadlines(clock);
   shutdown.add(() => deadlines.stop());
-  const { pool, classes, context, explainer, policyOf } = prepareRequests({
+  const { hosts, classes, context, explainer, policyOf } = prepareRequests({
     config,
     columns,
     clock,
@@ -120,7 +120,7 @@ export async function startBalancer(
   let isListening = false;
   const nameOf = (): string => (config.name === '' ? `${machineName()}-${port}` : config.name);
   const standing = (): HealthFacts => {
-    const known = pool.known();
+    const known = hosts.known();
     const list = context.view.candidates();
     return {
       name: nameOf(),
@@ -132,9 +132,9 @@ export async function startBalancer(
       waitingFor: isListening ? gate.waitingFor : 'the port for clients is not open yet',
       hosts: known.length,
       hostsTakenOut: known.filter(({ slot }) => columns.operator[slot] !== 0).length,
-      hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => pool.get(slot)?.isRemoved === false),
+      hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => hosts.get(slot)?.isRemoved === false),
       isPanic: columns.header[HEADER.panic] === 1,
-      hostsWell: pool.wellCount,
+      hostsWell: hosts.wellCount,
     };
   };
   const closeAll = async (error: unknown): Promise<never> => {
@@ -185,15 +185,15 @@ export async function startBalancer(
     log,
     shutdown,
     present: () => ({
-      known: pool.known(),
-      leaving: pool.leaving(),
+      known: hosts.known(),
+      leaving: hosts.leaving(),
       classes: classes.named(),
       settings: state.settings,
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({
       state,
-      pool,
+      hosts,
       explainer,
       gate,
       context,
@@ -210,7 +210,7 @@ export async function startBalancer(
   fleetKey.watch(giveFleetKey);
   const turnTimer = setInterval(() => {
     const changes = classes.turn(clock());
-    for (const { id } of changes) pool.turns.forgetClass(id);
+    for (const { id } of changes) hosts.turns.forgetClass(id);
     if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
   }, TURN_MS);
   shutdown.add(() => clearInterval(turnTimer));

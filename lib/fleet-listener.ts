@@ -6,7 +6,7 @@ import type { Algorithm, Policy, Role } from './model.js';
 import type { Outbox } from './outbox.js';
 import type { StartGate } from './start-gate.js';
 import type { FromFleet, ToFleet } from './thread-messages.js';
-import type { HostPool } from './traffic/host/host-pool.js';
+import type { KnownHosts } from './traffic/host/known-hosts.js';
 import type { ExchangeContext } from './traffic/request/exchange.js';
 import type { Explainer } from './traffic/request/explainer.js';
 
@@ -20,7 +20,7 @@ export interface FleetState {
 /** What the messages act on. */
 export interface FleetListenerOptions {
   readonly state: FleetState;
-  readonly pool: HostPool;
+  readonly hosts: KnownHosts;
   readonly explainer: Explainer;
   readonly gate: StartGate;
   /** Gets another policy when an operator sets one for the fleet. */
@@ -35,7 +35,7 @@ export interface FleetListenerOptions {
 /** Builds what takes the fleet thread's messages. */
 export function listenToFleet({
   state,
-  pool,
+  hosts,
   explainer,
   gate,
   context,
@@ -47,9 +47,9 @@ export function listenToFleet({
   return (message) => {
     switch (message.type) {
       case 'hosts':
-        for (const { slot } of message.removed) pool.remove(slot);
+        for (const { slot } of message.removed) hosts.remove(slot);
         for (const host of message.added) {
-          pool.add(host);
+          hosts.add(host);
           explainer.hostCame(host);
         }
         if (message.added.length === 0) break;
@@ -88,7 +88,7 @@ export function listenToFleet({
         break;
       case 'host-ejected':
         // An operator has ejected the host: its requests in flight end here.
-        pool.endAll(message.slot);
+        hosts.endAll(message.slot);
         break;
       case 'log':
         log(...message.line);

@@ -1,5 +1,5 @@
 // Writes the fleet thread's cells of the shared table: every write to them is a function of this file. Callers compute
-// the values; here only rows are converted into cells. own-requests.ts and the host pool write the traffic thread's
+// the values; here only rows are converted into cells. own-requests.ts and known-hosts.ts write the traffic thread's
 // cells; layout.ts says who owns which.
 
 import { type FiguresRow, FLEET, HOST_STATES, type HostRow, type LoadRow, type Stamp } from '../model.js';

@@ -1,6 +1,6 @@
 // The layout of the host table in its SharedArrayBuffer: one column per figure, one slot per host. Each column has one
 // writing thread and one place that writes it: fleet-cells.ts writes the fleet thread's `FleetColumns`; own-requests.ts
-// and the host pool (lib/traffic/host/) write the traffic thread's `TrafficColumns`. All threads read all columns. A
+// and known-hosts.ts (lib/traffic/host/) write the traffic thread's `TrafficColumns`. All threads read all columns. A
 // test enforces this (`checkColumnWriters`).
 
 import { MAX_CLASSES } from '../model.js';

@@ -1,5 +1,5 @@
 // The client's side of one request without a client: it keeps what an attempt sends, and any of its calls can be made to
-// throw. With it attempts run on the real pool against real hosts.
+// throw. With it attempts run on the real hosts against real hosts.
 
 import type { BodyReader, ClientListener, ClientSide, Startable } from '../../lib/traffic/client/client-side.js';
 import type { AnswerCode } from '../../lib/traffic/wire/answers.js';

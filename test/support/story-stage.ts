@@ -1,4 +1,4 @@
-// Handles a request with a lane whose attempts have scripted outcomes. The pool and the shared table are real, with two
+// Handles a request with a lane whose attempts have scripted outcomes. The known hosts and the shared table are real, with two
 // hosts in slots 0 and 1; time stands still unless the test advances it.
 
 import type { Policy } from '../../lib/model.js';
@@ -36,14 +36,14 @@ export interface Scripted {
   readonly isGone?: () => boolean;
 }
 
-/** A balancer's story, its pool and its table. */
+/** A balancer's story, its hosts and its table. */
 export class Stage {
   nowMs = 5000;
   readonly traffic: TrafficStage;
 
   constructor(overrides: Partial<TrafficConfig> = {}) {
     this.traffic = buildTrafficStage(() => this.nowMs, overrides);
-    for (const slot of [0, 1]) this.traffic.pool.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
+    for (const slot of [0, 1]) this.traffic.hosts.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
   }
 
   /** Tells one story; gives what happened in it. */

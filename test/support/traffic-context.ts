@@ -1,4 +1,4 @@
-// The context for handling a request, on a small table: the pool and the counters are real, and every rule can be
+// The context for handling a request, on a small table: the known hosts and the counters are real, and every rule can be
 // overridden.
 
 import type { Clock } from '../../lib/clock.js';
@@ -16,20 +16,20 @@ import { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
 import type { Host } from '../../lib/traffic/host/host.js';
-import { HostPool } from '../../lib/traffic/host/host-pool.js';
+import { KnownHosts } from '../../lib/traffic/host/known-hosts.js';
 import type { CollectingClient } from './collecting-client.js';
-import type { PoolOptions } from '../../lib/traffic/host/pool-options.js';
+import type { KnownHostsOptions } from '../../lib/traffic/host/known-hosts-options.js';
 import { LoadHeaders } from '../../lib/traffic/host/load-headers.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-config.js';
 
 /** A context and what a test looks at. `stop` ends its timers. */
 export interface TrafficStage {
   readonly columns: TableColumns;
-  readonly pool: HostPool;
+  readonly hosts: KnownHosts;
   readonly deadlines: Deadlines;
   readonly context: ExchangeContext;
   readonly config: TrafficConfig;
-  /** What the pool sent to the fleet thread. */
+  /** What the traffic side sent to the fleet thread. */
   readonly said: string[];
   counts(): Partial<Record<CounterName, number>>;
   /** In flight altogether. */
@@ -44,7 +44,7 @@ const noLookup: Lookup = () => new Promise(() => undefined);
 export function buildTrafficStage(
   clock: Clock,
   overrides: Partial<TrafficConfig> = {},
-  probe: PoolOptions['probe'] = async () => false,
+  probe: KnownHostsOptions['probe'] = async () => false,
   lookup: Lookup = noLookup,
 ): TrafficStage {
   const columns = openTable(createTable(64));
@@ -52,7 +52,7 @@ export function buildTrafficStage(
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
   const said: string[] = [];
-  const pool = new HostPool({
+  const hosts = new KnownHosts({
     columns,
     clock,
     count,
@@ -74,7 +74,7 @@ export function buildTrafficStage(
     classes: new RequestClasses(1),
     costs: columns,
     view: new TableReader(columns, 0, config.hostMaxInflight),
-    pool,
+    hosts,
     clock,
     count,
     timeouts: config,
@@ -91,7 +91,7 @@ export function buildTrafficStage(
   };
   return {
     columns,
-    pool,
+    hosts,
     deadlines,
     context,
     config,
@@ -99,7 +99,7 @@ export function buildTrafficStage(
     counts: () => readCounters(columns.counters),
     inflight: () => columns.header[HEADER.inflight] as number,
     stop() {
-      pool.close();
+      hosts.close();
       deadlines.stop();
     },
   };
@@ -109,8 +109,8 @@ export function buildTrafficStage(
 export async function runAttempt(url: string, client: CollectingClient): Promise<{ readonly kind: unknown; readonly idle: number }> {
   const stage = buildTrafficStage(() => performance.now());
   try {
-    stage.pool.add({ slot: 0, name: 'h', url });
-    const host = stage.pool.get(0) as Host;
+    stage.hosts.add({ slot: 0, name: 'h', url });
+    const host = stage.hosts.get(0) as Host;
     const kind = await new Promise((resolve, reject) => {
       client.carry(new Attempt(stage.context, client, host, 0, 1, performance.now(), { onAttemptEnd: resolve, onAttemptFault: reject }));
     });

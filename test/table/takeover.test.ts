@@ -1,5 +1,5 @@
-// A restarted fleet thread allocates the free slots, and no others: the pool of hosts, which outlives it, tells it
-// which are in use. The pool is the real one; only its threads are missing.
+// A restarted fleet thread allocates the free slots, and no others: the hosts that are known, which outlives it, tells it
+// which are in use. The traffic side is real; only the threads are missing.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -24,20 +24,20 @@ interface Stage {
   table(): string[];
 }
 
-/** A table of 8 slots, its pool, and a fleet thread; rows are `name` or `name url`. */
+/** A table of 8 slots, its hosts, and a fleet thread; rows are `name` or `name url`. */
 function withStage(fn: (stage: Stage) => void): void {
   const traffic = buildTrafficStage(() => 0);
-  const { columns, pool, said } = traffic;
+  const { columns, hosts, said } = traffic;
   let seq = 1;
   let taken = 0;
   const start = (): TableWriter => {
     // Messages to the previous thread are lost.
     taken = said.length;
-    return new TableWriter(columns, counterOf(columns.counters), undefined, pool.known(), pool.leaving());
+    return new TableWriter(columns, counterOf(columns.counters), undefined, hosts.known(), hosts.leaving());
   };
   const hear = ({ added, removed }: SlotChange): void => {
-    for (const { slot } of removed) pool.remove(slot);
-    for (const host of added) pool.add(host);
+    for (const { slot } of removed) hosts.remove(slot);
+    for (const host of added) hosts.add(host);
   };
   const settle = (): void => {
     hear(writer.admitKnown());
@@ -85,7 +85,7 @@ function withStage(fn: (stage: Stage) => void): void {
   }
 }
 
-const hostOf = (traffic: TrafficStage, slot: number) => traffic.pool.get(slot) as Host;
+const hostOf = (traffic: TrafficStage, slot: number) => traffic.hosts.get(slot) as Host;
 
 test('slots that were free before a fleet thread died are allocated by the next one', () =>
   withStage(({ apply, startAgain, table, traffic }) => {
@@ -112,12 +112,12 @@ test('after a restart, a slot with requests in flight of a host that left is not
     apply(['a', 'b']);
     const host = hostOf(traffic, 0);
     const attempt = {} as InFlight;
-    traffic.pool.begin(host, attempt);
+    traffic.hosts.begin(host, attempt);
     apply([], ['a']);
     startAgain();
     apply(['c']);
     assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2']);
-    traffic.pool.end(host, attempt, 'ok', 200);
+    traffic.hosts.end(host, attempt, 'ok', 200);
     apply(['d']);
     apply(['e']);
     assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 2', 'd http://host:8080 3', 'e http://host:8080 0']);
@@ -128,9 +128,9 @@ test('a slot that is released while no fleet thread runs is free for the next on
     apply(['a', 'b']);
     const host = hostOf(traffic, 0);
     const attempt = {} as InFlight;
-    traffic.pool.begin(host, attempt);
+    traffic.hosts.begin(host, attempt);
     apply([], ['a']);
-    traffic.pool.end(host, attempt, 'ok', 200);
+    traffic.hosts.end(host, attempt, 'ok', 200);
     startAgain();
     apply(['c']);
     assert.equal(table(), ['b http://host:8080 1', 'c http://host:8080 0']);
@@ -151,9 +151,9 @@ for (const before of [
         ['a http://new:8080'],
       );
       assert.equal(
-        traffic.pool.known().map(({ url }) => url),
+        traffic.hosts.known().map(({ url }) => url),
         ['http://new:8080'],
-        'the old address has left the pool',
+        'the old address has left',
       );
       apply(Array.from({ length: 7 }, (_, i) => `h${i}`));
       assert.is(traffic.counts().hosts_dropped_full, undefined, 'and its slot is free');

@@ -45,7 +45,7 @@ for (const { number, steps, file } of HOPS) {
 
 const REQUESTS = 20;
 
-/** Files that run without being hops: limits and deadlines, held bytes, sockets, and the host itself, which the pool keeps. */
+/** Files that run without being hops: limits and deadlines, held bytes, sockets, and the host itself, which KnownHosts keeps. */
 const BESIDE: ReadonlySet<string> = new Set([
   'client/client-patience.ts',
   'client/held-bytes.ts',

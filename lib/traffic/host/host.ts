@@ -1,5 +1,5 @@
 // One host as the traffic thread knows it: its address, idle connections, requests in flight, queue, and ejection state.
-// The pool does the accounting.
+// KnownHosts does the accounting.
 
 import type { Clock } from '../../clock.js';
 import { messageOf } from '../../errors.js';

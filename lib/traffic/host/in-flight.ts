@@ -1,4 +1,4 @@
-// A request in flight on a host, as the pool's accounting sees it.
+// A request in flight on a host, as KnownHosts counts it.
 
 /** One attempt to have a host answer a request. */
 export interface InFlight {

@@ -4,13 +4,13 @@
 import type { Clock } from '../../clock.js';
 import type { TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Count } from '../../table/counters.js';
-import type { HostPool } from '../host/host-pool.js';
+import type { KnownHosts } from '../host/known-hosts.js';
 import type { LoadHeaders } from '../host/load-headers.js';
 import type { Tunnel } from './tunnel.js';
 
 /** What all attempts of a balancer share. */
 export interface AttemptContext {
-  readonly pool: HostPool;
+  readonly hosts: KnownHosts;
   readonly clock: Clock;
   readonly count: Count;
   readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs'>;

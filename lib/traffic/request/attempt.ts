@@ -37,7 +37,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** For the access log: when the connection was established, and when the answer's first byte arrived (process's clock); NaN before. */
   connectedAtMs = Number.NaN;
   firstByteAtMs = Number.NaN;
-  /** For the pool: since when it is the host's turn, and how long its turns before were. */
+  /** For KnownHosts: since when it is the host's turn, and how long its turns before were. */
   awaitedSinceMs = Number.NaN;
   hostMs = 0;
   isLongLived = false;
@@ -78,7 +78,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   /** Begins. */
   run(): void {
-    const { pool } = this.#context;
+    const { hosts } = this.#context;
     const client = this.#client;
     if (client.isGone) {
       this.#end('client-gone');
@@ -86,7 +86,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     }
     try {
       client.listener = this;
-      this.#use(pool.take(this.host, client.head, this.startedAtMs));
+      this.#use(hosts.take(this.host, client.head, this.startedAtMs));
     } catch (error) {
       this.onFault(error);
     }
@@ -175,13 +175,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     // An empty chunked body may have been taken too: its end can't be read twice.
     const isBodyTaken = client.isBodyTaken || (framing !== 'none' && this.#isRequestSent);
     if (this.#isSettled || this.host.isRemoved || !maySendAgain(method, isBodyTaken, this.#isUndelivered)) return false;
-    const { pool, count } = this.#context;
+    const { hosts, count } = this.#context;
     count('retries_stale_connection');
     this.#isUndelivered = this.#isRequestSent = false;
     // Until the head is out on the new connection.
     client.stopBody();
-    pool.turns.toHost(this, this.host.slot, this.#context.clock());
-    this.#use(pool.connect(this.host));
+    hosts.turns.toHost(this, this.host.slot, this.#context.clock());
+    this.#use(hosts.connect(this.host));
     return true;
   }
 
@@ -222,7 +222,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#status = head.status;
     this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
-    if (head.isStream) this.#context.pool.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
+    if (head.isStream) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
     if (!isBodyHere) this.#awaitAnswer();
   }
@@ -297,11 +297,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   #toHost(nowMs: number): void {
-    if (!this.#isSettled) this.#context.pool.turns.toHost(this, this.host.slot, nowMs);
+    if (!this.#isSettled) this.#context.hosts.turns.toHost(this, this.host.slot, nowMs);
   }
 
   #toClient(nowMs: number): void {
-    if (!this.#isSettled) this.#context.pool.turns.toClient(this, this.host.slot, nowMs);
+    if (!this.#isSettled) this.#context.hosts.turns.toClient(this, this.host.slot, nowMs);
   }
 
   #noteFirstByte(): void {
@@ -309,7 +309,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   #onSwitch(head: ResponseHead): void {
-    const { clock, timeouts, tunnels, count, pool } = this.#context;
+    const { clock, timeouts, tunnels, count, hosts } = this.#context;
     const tunnel = openTunnel(head, this.#client, {
       host: this.#connection as HostConnection,
       clock,
@@ -326,7 +326,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#status = 101;
-    if (!this.#isSettled) pool.turns.becomeLongLived(this, this.host.slot, clock());
+    if (!this.#isSettled) hosts.turns.becomeLongLived(this, this.host.slot, clock());
     tunnels.add(tunnel);
     this.#tunnel = tunnel;
   }

@@ -82,7 +82,7 @@ class Exchange implements AttemptOwner, Story {
   }
 
   begin(): void {
-    const { count, budget, classes, costs, ids, pool } = this.#context;
+    const { count, budget, classes, costs, ids, hosts } = this.#context;
     const { method, target } = this.#client.head;
     try {
       count('requests');
@@ -90,7 +90,7 @@ class Exchange implements AttemptOwner, Story {
       const refusal = refusalOf(this.#context, this.#client);
       this.#classId = classes.classOf(method, target);
       this.#cost = expectedCost(costs, this.#classId);
-      this.#isLongLived = this.#client.head.upgrade !== undefined || pool.turns.isLongLived(this.#classId);
+      this.#isLongLived = this.#client.head.upgrade !== undefined || hosts.turns.isLongLived(this.#classId);
       if (ids !== undefined)
         this.#number = ids.log.open(
           this.startedMs,
@@ -110,7 +110,7 @@ class Exchange implements AttemptOwner, Story {
     if (host === undefined) {
       if (this.attempts === 0) this.#context.count('requests_refused_no_host');
       this.#refuse(this.#lastWrong, this.attempts === 0 ? 'no host can be picked: all are down or taken out, or there is none' : '');
-    } else if (this.#context.pool.hasRoom(host)) {
+    } else if (this.#context.hosts.hasRoom(host)) {
       this.#forward(host, nowMs);
     } else {
       void this.#wait(host, nowMs);
@@ -140,7 +140,7 @@ class Exchange implements AttemptOwner, Story {
     attempt.isLongLived = this.#isLongLived;
     this.attempt = attempt;
     this.attempts++;
-    this.#context.pool.begin(host, attempt);
+    this.#context.hosts.begin(host, attempt);
     try {
       this.#client.carry(attempt);
     } catch (error) {
@@ -149,11 +149,11 @@ class Exchange implements AttemptOwner, Story {
   }
 
   onAttemptEnd(kind: OutcomeKind, status: number): void {
-    const { pool, clock } = this.#context;
+    const { hosts, clock } = this.#context;
     const attempt = this.attempt as Attempt;
     const { host } = attempt;
     try {
-      pool.end(host, attempt, kind, status);
+      hosts.end(host, attempt, kind, status);
       this.outcome = kind;
       if (kind === 'ok') {
         this.#record();
@@ -174,7 +174,7 @@ class Exchange implements AttemptOwner, Story {
   /** A bug of ours: ends the request, which must not stay in flight. It is no evidence against the host. */
   onAttemptFault(error: unknown): void {
     const attempt = this.attempt as Attempt;
-    this.#context.pool.end(attempt.host, attempt, 'client-gone', 0);
+    this.#context.hosts.end(attempt.host, attempt, 'client-gone', 0);
     this.#fail(error);
   }
 

@@ -93,7 +93,7 @@ export class Explainer {
       cost,
       request,
       1,
-      context.pool.turns.isLongLived(classId),
+      context.hosts.turns.isLongLived(classId),
     );
     return this.#read(log, request, null, undefined) as Explanation;
   }

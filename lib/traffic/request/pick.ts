@@ -4,14 +4,14 @@
 
 import { LOOK, type HostView, type Policy } from '../../model.js';
 import type { Host } from '../host/host.js';
-import type { HostPool } from '../host/host-pool.js';
+import type { KnownHosts } from '../host/known-hosts.js';
 import type { RequestIds } from '../log/pick-log.js';
 
 /** Dependencies of a pick. */
 export interface PickContext {
   readonly policy: Policy;
   readonly view: HostView;
-  readonly pool: HostPool;
+  readonly hosts: KnownHosts;
   /** Where picks are logged; undefined when they are not. */
   readonly ids: RequestIds | undefined;
 }
@@ -46,7 +46,7 @@ export function pick(
   attempt: number,
   isLongLived = false,
 ): Host | undefined {
-  const { policy, view, pool, ids } = context;
+  const { policy, view, hosts, ids } = context;
   const isRetry = excluded >= 0;
   let best: Host | undefined;
   let least = UNKNOWN;
@@ -57,16 +57,16 @@ export function pick(
         ? policy.pickLongLived(view, nowMs, excluded)
         : policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
-    least = objection(pool, slot, nowMs, isRetry);
+    least = objection(hosts, slot, nowMs, isRetry);
     ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
-    if (least !== UNKNOWN) best = pool.get(slot);
+    if (least !== UNKNOWN) best = hosts.get(slot);
   }
   return least === NOTHING ? best : search(context, nowMs, excluded, request, attempt, best, least);
 }
 
 /** Examines candidates in turn, with another start each time; returns the best of them and of the known host. */
 function search(
-  { policy, view, pool, ids }: PickContext,
+  { policy, view, hosts, ids }: PickContext,
   nowMs: number,
   excluded: number,
   request: number,
@@ -78,31 +78,31 @@ function search(
   const candidates = view.candidates();
   const count = candidates[0] as number;
   // In a panic the healthy ones come first.
-  const among = isRetry && pool.wellCount > 0 ? Math.min(pool.wellCount, count) : count;
+  const among = isRetry && hosts.wellCount > 0 ? Math.min(hosts.wellCount, count) : count;
   // If the known host is full, all are, and its queue has room: no other host is better.
   if (among === 0 || (!isRetry && objectionToKnown === FULL)) return known;
-  const start = pool.nextTurn();
+  const start = hosts.nextTurn();
   let best = known;
   let least = objectionToKnown;
   ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
   for (let i = 0; i < Math.min(among, MAX_LOOKS) && least > NOTHING; i++) {
     const slot = candidates[1 + ((start + i) % among)] as number;
     if (slot === excluded) continue;
-    const against = objection(pool, slot, nowMs, isRetry);
+    const against = objection(hosts, slot, nowMs, isRetry);
     if (against === UNKNOWN) continue;
     ids?.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : against >= FULL ? LOOK.full : LOOK.eligible, Number.NaN);
     if (against >= least) continue;
-    best = pool.get(slot);
+    best = hosts.get(slot);
     least = against;
   }
   if (best !== undefined) ids?.log.end(best.slot, least === FULL || least === CROWDED ? 'full' : 'taken');
   return best;
 }
 
-function objection(pool: HostPool, slot: number, nowMs: number, isRetry: boolean): number {
-  const host = pool.get(slot);
+function objection(hosts: KnownHosts, slot: number, nowMs: number, isRetry: boolean): number {
+  const host = hosts.get(slot);
   if (host === undefined || host.isRemoved) return UNKNOWN;
-  if (isRetry && pool.isOut(slot, nowMs)) return OUT;
-  if (!pool.hasRoom(host)) return host.queue.isFull ? CROWDED : FULL;
-  return isRetry ? pool.failing(slot) : NOTHING;
+  if (isRetry && hosts.isOut(slot, nowMs)) return OUT;
+  if (!hosts.hasRoom(host)) return host.queue.isFull ? CROWDED : FULL;
+  return isRetry ? hosts.failing(slot) : NOTHING;
 }

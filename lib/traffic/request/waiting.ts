@@ -16,7 +16,7 @@ export type Turn = 'room' | 'again' | 'full' | 'late' | 'gone';
  * let in checks again: if the host is out by then, or another request took the room, the result is `again`.
  */
 export async function waitFor(
-  { count, clock, pool }: AttemptContext,
+  { count, clock, hosts }: AttemptContext,
   client: ClientSide,
   host: Host,
   deadlineMs: number,
@@ -29,15 +29,15 @@ export async function waitFor(
   }
   if (isFirst) count('requests_queued');
   const end = clock() < deadlineMs ? await queue.wait(deadlineMs, () => !client.isGone) : 'timeout';
-  const isUsable = pool.isCandidate(host, clock());
+  const isUsable = hosts.isCandidate(host, clock());
   // A request that leaves without using the room passes it on.
-  if (end === 'room' && client.isGone && isUsable && pool.hasRoom(host)) queue.letIn();
+  if (end === 'room' && client.isGone && isUsable && hosts.hasRoom(host)) queue.letIn();
   if (client.isGone) return 'gone';
   if (end === 'timeout') {
     count('timeouts_queue');
     return 'late';
   }
-  return end === 'room' && isUsable && pool.hasRoom(host) ? 'room' : 'again';
+  return end === 'room' && isUsable && hosts.hasRoom(host) ? 'room' : 'again';
 }
 
 /** Why a request that waited is refused. */

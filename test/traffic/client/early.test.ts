@@ -32,9 +32,9 @@ async function withClosedTraffic(
   await withRawHost(answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), async (host) => {
     const clock = monotonicClock();
     const stage = buildTrafficStage(clock, { responseTimeoutMs: 3000, connectTimeoutMs: 1000 });
-    const { columns, pool, deadlines, context, config } = stage;
+    const { columns, hosts, deadlines, context, config } = stage;
     const writer = new TableWriter(columns, counterOf(columns.counters));
-    for (const added of writer.setStatics([{ name: 'h', url: host.url }]).added) pool.add(added);
+    for (const added of writer.setStatics([{ name: 'h', url: host.url }]).added) hosts.add(added);
     writer.rebuildCandidates(clock());
     const traffic = await startTraffic({
       port: 0,

@@ -63,9 +63,9 @@ async function withNamedHost(
   let aheadMs = 0;
   const clock = (): number => real() + aheadMs;
   const stage = buildTrafficStage(clock, { hostKeepAliveTimeoutMs: 10 * 60 * SECOND, ...overrides }, undefined, lookupIn(names));
-  const { columns, pool, deadlines, context, config } = stage;
+  const { columns, hosts, deadlines, context, config } = stage;
   const writer = new TableWriter(columns, () => undefined);
-  for (const added of writer.setStatics([{ name: 'app', url: `http://app.internal:${port}` }]).added) pool.add(added);
+  for (const added of writer.setStatics([{ name: 'app', url: `http://app.internal:${port}` }]).added) hosts.add(added);
   writer.rebuildCandidates(clock());
   const traffic = await startTraffic({ port: 0, bind: '127.0.0.1', config, context, deadlines, tls: undefined, log: () => undefined });
   traffic.open();

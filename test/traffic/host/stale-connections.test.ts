@@ -164,7 +164,7 @@ test('the end of an empty body can be read only once too: such a request is not 
     { ejectAfter: 1000 },
   ));
 
-/** A pool with one host that has one idle connection, at which the host's end is handed out. */
+/** A table with one host that has one idle connection, at which the host's end is handed out. */
 async function withIdle(
   fn: (stage: TrafficStage, kept: RawConnection, raw: RawHost, send: (client: CollectingClient) => Promise<string>) => Promise<void>,
 ): Promise<void> {
@@ -177,8 +177,8 @@ async function withIdle(
     async (raw) => {
       const stage = buildTrafficStage(() => performance.now());
       try {
-        stage.pool.add({ slot: 0, name: 'h', url: raw.url });
-        const host = stage.pool.get(0) as Host;
+        stage.hosts.add({ slot: 0, name: 'h', url: raw.url });
+        const host = stage.hosts.get(0) as Host;
         const send = async (client: CollectingClient): Promise<string> => {
           const kind = await new Promise((resolve, reject) => {
             client.carry(

@@ -1,4 +1,4 @@
-// How requests count that last: with a clock of the test's, the real pool and the real table.
+// How requests count that last: with a clock of the test's, the real hosts and the real table.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,7 +9,7 @@ import { buildTrafficStage, type TrafficStage } from '../../support/traffic-cont
 import { countedOf } from '../../support/turn-stage.js';
 import { until } from '../../support/until.js';
 
-const test = suite('turns of a pool');
+const test = suite('turns of requests');
 
 const CLASS = 3;
 
@@ -24,8 +24,8 @@ async function withStage(fn: (stage: Stage) => void | Promise<void>): Promise<vo
   const now = { ms: 50_000 };
   const traffic = buildTrafficStage(() => now.ms);
   try {
-    traffic.pool.add({ slot: 0, name: 'h', url: 'http://h:80' });
-    const host = traffic.pool.get(0) as Host;
+    traffic.hosts.add({ slot: 0, name: 'h', url: 'http://h:80' });
+    const host = traffic.hosts.get(0) as Host;
     await fn({
       ...traffic,
       host,
@@ -44,7 +44,7 @@ async function withStage(fn: (stage: Stage) => void | Promise<void>): Promise<vo
           saidCpuMs: Number.NaN,
           abort: () => undefined,
         };
-        traffic.pool.begin(host, request);
+        traffic.hosts.begin(host, request);
         return request;
       },
       counted: () => Object.values(countedOf(traffic.columns, 0)).join(),
@@ -55,53 +55,53 @@ async function withStage(fn: (stage: Stage) => void | Promise<void>): Promise<vo
 }
 
 test('an answer becomes long-lived when its host has owed bytes for 10 s, but not while no byte of it has come', () =>
-  withStage(async ({ pool, host, now, begin, counted }) => {
+  withStage(async ({ hosts, host, now, begin, counted }) => {
     const [silent, begun, read] = [begin(), begin(), begin()];
     for (const request of [begun, read]) Object.assign(request, { firstByteAtMs: now.ms });
-    pool.turns.toClient(read, 0, now.ms);
+    hosts.turns.toClient(read, 0, now.ms);
     now.ms += LONG_LIVED_MS - 1;
-    pool.turns.moveLongOnes(host.attempts, 0, now.ms);
+    hosts.turns.moveLongOnes(host.attempts, 0, now.ms);
     assert.is(counted(), '3,2,0', 'in flight, awaited, long-lived');
     now.ms++;
-    // The pool's upkeep does it.
+    // The upkeep does it.
     await until(() => counted() === '3,1,1');
     assert.equal([silent.isLongLived, begun.isLongLived, read.isLongLived], [false, true, false]);
-    for (const request of [silent, begun, read]) pool.end(host, request, 'ok', 200);
+    for (const request of [silent, begun, read]) hosts.end(host, request, 'ok', 200);
     assert.is(counted(), '0,0,0');
   }));
 
 test('what is in flight, its sums and the durations cover the same time, whoever has the turn', () =>
-  withStage(({ pool, columns, host, now, begin }) => {
+  withStage(({ hosts, columns, host, now, begin }) => {
     const request = begin();
     now.ms += 30;
-    pool.turns.toClient(request, 0, now.ms);
-    pool.turns.toClient(request, 0, now.ms + 5);
+    hosts.turns.toClient(request, 0, now.ms);
+    hosts.turns.toClient(request, 0, now.ms + 5);
     assert.equal([columns.awaited[0], columns.work[0], columns.startSum[0], columns.elapsedSum[0]], [0, 0, 0, 30]);
     now.ms += 1000;
-    pool.turns.toHost(request, 0, now.ms);
-    pool.turns.toHost(request, 0, now.ms + 5);
+    hosts.turns.toHost(request, 0, now.ms);
+    hosts.turns.toHost(request, 0, now.ms + 5);
     assert.equal([columns.awaited[0], columns.work[0], columns.startSum[0], columns.elapsedSum[0]], [1, 5, now.ms, 30]);
     now.ms += 12;
-    pool.end(host, request, 'ok', 200);
+    hosts.end(host, request, 'ok', 200);
     assert.equal([columns.awaited[0], columns.work[0], columns.startSum[0], columns.elapsedSum[0]], [0, 0, 0, 42]);
     assert.is(request.hostMs, 42);
   }));
 
 test('a class whose answers wait for 10 s without using the CPU is long-lived from its next request on', () =>
-  withStage(({ pool, columns, host, now, begin, counted }) => {
+  withStage(({ hosts, columns, host, now, begin, counted }) => {
     const poll = (isLongLived: boolean): void => {
       const request = begin(isLongLived);
       now.ms += 2 * LONG_LIVED_MS;
-      pool.end(host, request, 'ok', 200);
+      hosts.end(host, request, 'ok', 200);
     };
     for (let i = 0; i < 5; i++) poll(false);
-    assert.is(pool.turns.isLongLived(CLASS), false, 'an unknown CPU time may be all of it: an overloaded host must not hide');
+    assert.is(hosts.turns.isLongLived(CLASS), false, 'an unknown CPU time may be all of it: an overloaded host must not hide');
     columns.classCost[CLASS] = LONG_LIVED_MS;
     for (let i = 0; i < 5; i++) poll(false);
-    assert.is(pool.turns.isLongLived(CLASS), false, 'that is computation');
+    assert.is(hosts.turns.isLongLived(CLASS), false, 'that is computation');
     columns.classCost[CLASS] = 2;
     for (let i = 0; i < 3; i++) poll(false);
-    assert.is(pool.turns.isLongLived(CLASS), true);
+    assert.is(hosts.turns.isLongLived(CLASS), true);
     assert.is(
       columns.servedByClass.reduce((sum, count) => sum + count, 0),
       0,
@@ -109,25 +109,25 @@ test('a class whose answers wait for 10 s without using the CPU is long-lived fr
     );
     const expected = begin(true);
     assert.is(counted(), '1,0,1');
-    pool.turns.becomeLongLived(expected, 0, now.ms);
+    hosts.turns.becomeLongLived(expected, 0, now.ms);
     assert.is(counted(), '1,0,1', 'counted once');
-    pool.end(host, expected, 'client-gone', 200);
+    hosts.end(host, expected, 'client-gone', 200);
     assert.is(counted(), '0,0,0');
-    for (let i = 0; i < 3; i++) pool.end(host, begin(true), 'ok', 200);
-    assert.is(pool.turns.isLongLived(CLASS), false, 'short answers take it back');
+    for (let i = 0; i < 3; i++) hosts.end(host, begin(true), 'ok', 200);
+    assert.is(hosts.turns.isLongLived(CLASS), false, 'short answers take it back');
   }));
 
 test('a class is long-lived after three streams, until its id is given to another class', () =>
-  withStage(({ pool, host, now, begin }) => {
+  withStage(({ hosts, host, now, begin }) => {
     for (let i = 0; i < 3; i++) {
-      assert.is(pool.turns.isLongLived(CLASS), false);
+      assert.is(hosts.turns.isLongLived(CLASS), false);
       const request = begin();
-      pool.turns.becomeLongLived(request, 0, now.ms);
-      pool.end(host, request, 'client-gone', 200);
+      hosts.turns.becomeLongLived(request, 0, now.ms);
+      hosts.end(host, request, 'client-gone', 200);
     }
-    assert.is(pool.turns.isLongLived(CLASS), true);
-    pool.turns.forgetClass(CLASS);
-    assert.is(pool.turns.isLongLived(CLASS), false);
+    assert.is(hosts.turns.isLongLived(CLASS), true);
+    hosts.turns.forgetClass(CLASS);
+    assert.is(hosts.turns.isLongLived(CLASS), false);
   }));
 
 test.run();

@@ -101,7 +101,7 @@ async function withExplainer(
     const explainer = new Explainer({ context, columns: stage.columns, random: new Random(2), clock: () => nowMs++, rules: DEFAULTS });
     for (const slot of [0, 1]) {
       const host = { slot, name: `h${slot}`, url: `http://h${slot}:80` };
-      stage.pool.add(host);
+      stage.hosts.add(host);
       explainer.hostCame(host);
       stage.columns.lists[0][1 + slot] = slot;
     }
@@ -183,7 +183,7 @@ test('a host that took over a slot is not named for the previous host of the slo
     await request();
     for (const slot of [0, 1]) {
       const host = { slot, name: `new${slot}`, url: `http://new${slot}:80` };
-      stage.pool.add(host);
+      stage.hosts.add(host);
       explainer.hostCame(host);
     }
     const [pick] = explained(explainer.answer({ id: '0123abcd-1' })).picks;
@@ -196,7 +196,7 @@ test('a dry run needs no access log, counts nothing, starts nothing, does not ad
   const stage = buildTrafficStage(() => 1000);
   try {
     for (const slot of [0, 1, 2]) {
-      stage.pool.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
+      stage.hosts.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
       stage.columns.lists[0][1 + slot] = slot;
     }
     stage.columns.lists[0][0] = 3;

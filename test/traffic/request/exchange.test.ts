@@ -1,4 +1,4 @@
-// The life of a request, with a lane whose attempts end as the test says. The pool and the shared table are the real
+// The life of a request, with a lane whose attempts end as the test says. The known hosts and the shared table are the real
 // ones: the in-flight count must return to 0, whatever happens.
 
 import { suite } from 'uvu';
@@ -124,7 +124,7 @@ test('a slot whose host is not known yet is skipped a few times, and then no hos
 
 test('a host that left the table is skipped', () =>
   withStage(async (stage) => {
-    const host = stage.traffic.pool.get(0) as Host;
+    const host = stage.traffic.hosts.get(0) as Host;
     host.isRemoved = true;
     assert.equal(await stage.tell({ picks: [0, 0, 1], outcomes: [ends('ok')] }), ['h1 with 0 1 1']);
   }));

@@ -36,7 +36,7 @@ async function withStory(
         pick: (_view: unknown, _nowMs: number, excluded: number) => (excluded === 0 ? -1 : 0),
       } as const;
       try {
-        stage.pool.add({ slot: 0, name: 'h', url });
+        stage.hosts.add({ slot: 0, name: 'h', url });
         await fn(stage, async (asking) => {
           const opened = connections.length;
           const ended = await carryThrough({ ...stage.context, policy }, new CollectingClient(asking)).then(
@@ -45,7 +45,7 @@ async function withStory(
           );
           assert.is(stage.inflight(), 0);
           assert.is(stage.columns.inflight[0], 0);
-          assert.is((stage.pool.get(0) as Host).attempts.length, 0);
+          assert.is((stage.hosts.get(0) as Host).attempts.length, 0);
           if (asking.throws !== undefined)
             await until(() => connections.slice(opened).every(({ isClosed }) => isClosed), {
               what: 'the end of the connection to the host',
@@ -94,7 +94,7 @@ test('a throw while a body is resumed ends its request alone', () =>
     async ({ url, connections }) => {
       const stage = buildTrafficStage(() => performance.now());
       try {
-        stage.pool.add({ slot: 0, name: 'h', url });
+        stage.hosts.add({ slot: 0, name: 'h', url });
         const policy = { algorithm: 'round-robin', pick: () => 0 } as const;
         const client = new CollectingClient({ method: 'POST', body: 'x'.repeat(8 << 20), isBodyWhole: false, throws: 'resumeBody' });
         assert.is(

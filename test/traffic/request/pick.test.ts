@@ -1,5 +1,5 @@
 // Which host an attempt gets, beyond the policy's pick: one with room, and for a retry one without recent failures, also
-// in a panic. With the real table, pool and policies.
+// in a panic. With the real table, known hosts and policies.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -36,15 +36,15 @@ function withHosts(
   }
 }
 
-function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, hosts: number) {
-  const { columns, pool, context, stop } = buildTrafficStage(() => NOW_MS, overrides);
+function open(algorithm: Algorithm, overrides: Partial<TrafficConfig>, count: number) {
+  const { columns, hosts, context, stop } = buildTrafficStage(() => NOW_MS, overrides);
   const writer = new TableWriter(columns, () => undefined, RULES);
-  for (const host of writer.setStatics(Array.from({ length: hosts }, (_, i) => ({ name: `h${i}`, url: `http://h${i}:80` }))).added)
-    pool.add(host);
+  for (const host of writer.setStatics(Array.from({ length: count }, (_, i) => ({ name: `h${i}`, url: `http://h${i}:80` }))).added)
+    hosts.add(host);
   const policy = createPolicy(algorithm, new Random(7));
   return {
     columns,
-    pool,
+    hosts,
     stop,
     /** The slots of this many picks, in order; -1 for none. */
     picks(times: number, excluded = -1): number[] {
@@ -111,9 +111,9 @@ for (const algorithm of ALGORITHMS) {
   test(`when all hosts are full, one whose queue has room is picked (${algorithm})`, () =>
     withHosts(
       algorithm,
-      ({ columns, pool, picks }) => {
+      ({ columns, hosts, picks }) => {
         columns.inflight.fill(5);
-        for (const slot of [0, 1, 2, 3, 4, 6, 7]) void pool.get(slot)?.queue.wait(Number.POSITIVE_INFINITY, () => true);
+        for (const slot of [0, 1, 2, 3, 4, 6, 7]) void hosts.get(slot)?.queue.wait(Number.POSITIVE_INFINITY, () => true);
         assert.equal(picks(500), [5]);
       },
       { hostMaxInflight: 5, hostQueue: 1 },

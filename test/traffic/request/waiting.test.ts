@@ -1,4 +1,4 @@
-// Requests that wait for a full host: when let in, they check the host again. The pool and the table are the real ones;
+// Requests that wait for a full host: when let in, they check the host again. The known hosts and the table are the real ones;
 // the test moves the clock and ends the attempts.
 
 import { suite } from 'uvu';
@@ -15,7 +15,7 @@ function withFull(fn: (stage: Stage, h0: Host, finish: () => Promise<void>) => P
     async (stage) => {
       let end: (outcome: Outcome) => void = () => undefined;
       const first = stage.tell({ picks: [0], outcomes: [new Promise<Outcome>((resolve) => (end = resolve))] });
-      await fn(stage, stage.traffic.pool.get(0) as Host, async () => {
+      await fn(stage, stage.traffic.hosts.get(0) as Host, async () => {
         end(ends('ok'));
         await first;
       });

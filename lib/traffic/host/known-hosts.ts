@@ -21,7 +21,7 @@ import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { InFlight } from './in-flight.js';
-import type { PoolOptions } from './pool-options.js';
+import type { KnownHostsOptions } from './known-hosts-options.js';
 import { Turns } from './turns.js';
 
 /** A request that can't be sent twice uses no connection that was idle for longer than this: the host may be closing it. */
@@ -31,8 +31,8 @@ const FRESH_CONNECTION_MS = 1000;
 const UPKEEP_MS = 250;
 
 /** All hosts of one balancer. */
-export class HostPool {
-  readonly #options: PoolOptions;
+export class KnownHosts {
+  readonly #options: KnownHostsOptions;
   readonly #hosts: (Host | undefined)[] = [];
   /** The same hosts, in order of arrival. */
   readonly #inOrder = new Set<Host>();
@@ -42,7 +42,7 @@ export class HostPool {
   #isClosed = false;
   #turn = 0;
 
-  constructor(options: PoolOptions) {
+  constructor(options: KnownHostsOptions) {
     this.#options = options;
     this.turns = new Turns(options.columns);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);

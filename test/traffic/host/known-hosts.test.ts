@@ -1,4 +1,4 @@
-// The pool's verdicts on its hosts: ejection, its report to the fleet, probes and the return; and how a host that left the
+// Verdicts on hosts: ejection, its report to the fleet, probes and the return; and how a host that left the
 // table is released.
 
 import { suite } from 'uvu';
@@ -9,7 +9,7 @@ import { until } from '../../support/brackets.js';
 import { ends, withStage } from '../../support/story-stage.js';
 import { buildTrafficStage } from '../../support/traffic-context.js';
 
-const test = suite('host pool');
+const test = suite('known hosts');
 
 test('a host that refuses connections is ejected at once, and reported to the fleet once', () =>
   withStage(async (stage) => {
@@ -48,11 +48,11 @@ test('an ejected host is probed when its time is up, and returns when it is heal
     },
   );
   try {
-    traffic.pool.add({ slot: 0, name: 'h', url: 'http://h:80' });
-    const host = traffic.pool.get(0) as Host;
+    traffic.hosts.add({ slot: 0, name: 'h', url: 'http://h:80' });
+    const host = traffic.hosts.get(0) as Host;
     const attempt = {} as Attempt;
-    traffic.pool.begin(host, attempt);
-    traffic.pool.end(host, attempt, 'connect-failed', 0);
+    traffic.hosts.begin(host, attempt);
+    traffic.hosts.end(host, attempt, 'connect-failed', 0);
     nowMs.value += 999;
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.is(probes, 0, 'not before its time');
@@ -70,30 +70,30 @@ test('an ejected host is probed when its time is up, and returns when it is heal
 
 test('a host that left the table is released with its last request', () =>
   withStage((stage) => {
-    const { pool, said } = stage.traffic;
-    const host = pool.get(0) as Host;
+    const { hosts, said } = stage.traffic;
+    const host = hosts.get(0) as Host;
     const [one, two] = [{} as Attempt, {} as Attempt];
-    pool.begin(host, one);
-    pool.begin(host, two);
-    pool.remove(0);
-    assert.equal([pool.known().map(({ name }) => name), pool.leaving()], [['h1'], [0]]);
-    pool.end(host, one, 'ok', 200);
+    hosts.begin(host, one);
+    hosts.begin(host, two);
+    hosts.remove(0);
+    assert.equal([hosts.known().map(({ name }) => name), hosts.leaving()], [['h1'], [0]]);
+    hosts.end(host, one, 'ok', 200);
     assert.equal(said, []);
-    pool.end(host, two, 'ok', 200);
+    hosts.end(host, two, 'ok', 200);
     assert.equal(said, ['released 0']);
-    assert.is(pool.get(0), undefined);
-    pool.remove(1);
-    pool.remove(1);
+    assert.is(hosts.get(0), undefined);
+    hosts.remove(1);
+    hosts.remove(1);
     assert.equal(said, ['released 0', 'released 1'], 'once');
-    assert.equal([pool.known(), pool.leaving()], [[], []]);
+    assert.equal([hosts.known(), hosts.leaving()], [[], []]);
   }));
 
 test('a host does not inherit the failures of the previous host in its slot', () =>
   withStage((stage) => {
-    const { pool, columns } = stage.traffic;
-    pool.remove(0);
+    const { hosts, columns } = stage.traffic;
+    hosts.remove(0);
     for (const column of [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served]) column[0] = 1e9;
-    pool.add({ slot: 0, name: 'next', url: 'http://next:80' });
+    hosts.add({ slot: 0, name: 'next', url: 'http://next:80' });
     assert.equal(
       [columns.ejectedUntil, columns.avoidUntil, columns.failing, columns.served].map((column) => column[0]),
       [0, 0, 0, 0],

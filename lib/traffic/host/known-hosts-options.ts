@@ -1,4 +1,4 @@
-// Dependencies of the pool of hosts: the shared table, the rules, and callbacks for its findings. Types only: no logic
+// Dependencies of the hosts that are known: the shared table, the rules, and callbacks for its findings. Types only: no logic
 // here.
 
 import type { Clock } from '../../clock.js';
@@ -9,8 +9,8 @@ import type { ProbeRules } from '../../health/probe-host.js';
 import type { Count } from '../../table/counters.js';
 import type { TableColumns } from '../../table/layout.js';
 
-/** Dependencies of a pool. */
-export interface PoolOptions {
+/** Dependencies of `KnownHosts`. */
+export interface KnownHostsOptions {
   readonly columns: TableColumns;
   readonly clock: Clock;
   readonly count: Count;
@@ -24,11 +24,11 @@ export interface PoolOptions {
   readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
   /** Resolves the names of hosts. */
   readonly lookup: Lookup;
-  readonly events: PoolEvents;
+  readonly events: HostEvents;
 }
 
 /** Events for the fleet thread that it can't see in the shared table. */
-export interface PoolEvents {
+export interface HostEvents {
   /** This balancer's verdict on a host changed. */
   onVerdict(): void;
   /** For the log: a host was ejected or is back, and why. */
