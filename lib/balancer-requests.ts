@@ -25,7 +25,8 @@ import { LoadHeaders } from './traffic/host/load-headers.js';
 import { FailureLog } from './traffic/log/failure-log.js';
 import { ReasonLog } from './traffic/log/reason-log.js';
 import type { ExchangeContext } from './traffic/request/exchange.js';
-import { createPickLog, Explainer } from './traffic/request/explainer.js';
+import { PickLog } from './traffic/log/pick-log.js';
+import { Explainer } from './traffic/request/explainer.js';
 
 /** What the parts are made of. */
 export interface RequestPartsOptions extends Pick<ExchangeContext, 'accessLog' | 'clock' | 'count' | 'memory'> {
@@ -97,7 +98,7 @@ export function prepareRequests({
   });
   shutdown.add(() => loads.stop());
   // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
-  const picks = accessLog === undefined ? undefined : createPickLog(columns);
+  const picks = accessLog === undefined ? undefined : new PickLog();
   const policyOf = (algorithm: Algorithm): Policy => createPolicy(algorithm, random, picks);
   const context: ExchangeContext = {
     classes,
@@ -119,6 +120,6 @@ export function prepareRequests({
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
     policy: policyOf(config.algorithm),
   };
-  const explainer = new Explainer({ context, columns, random: new Random(randomInt(2 ** 31)), clock, rules: config });
+  const explainer = new Explainer({ context, random: new Random(randomInt(2 ** 31)), clock, rules: config });
   return { hosts, classes, context, explainer, policyOf };
 }

@@ -133,8 +133,8 @@ export async function startBalancer(
       hosts: known.length,
       hostsTakenOut: known.filter(({ slot }) => columns.operator[slot] !== 0).length,
       hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => hosts.get(slot)?.isRemoved === false),
-      isPanic: columns.header[HEADER.panic] === 1,
-      hostsWell: hosts.wellCount,
+      isPanic: context.view.isPanic,
+      hostsWell: context.view.wellCount,
     };
   };
   const closeAll = async (error: unknown): Promise<never> => {

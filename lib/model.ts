@@ -206,7 +206,7 @@ export const MAX_POOLS = 1024;
 /** Maximum classes of requests per balancer and pool; class 0 is the rest. */
 export const MAX_CLASSES = 64;
 
-/** Indices of the fleet's figures in `HostView.fleet`. */
+/** Indices of a pool's figures over the whole fleet, in `HostView.fleet`. */
 export const FLEET = {
   /** When the known loads of the other balancers were current (process clock); NaN if never. */
   loadsAt: 0,
@@ -223,10 +223,16 @@ export const FLEET = {
   othersShare: 6,
 } as const;
 
-/** A policy's view of the host table. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
+/** A policy's view of the hosts of one pool. Columns are indexed by slot: a small number that identifies a host while it is in the table. */
 export interface HostView {
   /** The slots that may be picked: element 0 is the count, then the slots follow. Read it once per pick. */
   candidates(): Int32Array;
+  /** Number of healthy candidates: they come first. */
+  readonly wellCount: number;
+  /** Whether too many hosts are out, so that all are candidates. */
+  readonly isPanic: boolean;
+  /** The index of the pool whose hosts these are. */
+  readonly pool: number;
   /** Each host's usage at its last report (`usageOf`); NaN when unknown. */
   readonly usage: Float64Array;
   /** When that report was made, in ms (process clock); NaN if never. */
@@ -257,7 +263,7 @@ export interface HostView {
   /** In ms of work per ms: of the whole host, and for a single request; NaN when unknown. */
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
-  /** Figures of the whole fleet, at the indices in `FLEET`. */
+  /** Figures of the pool over the whole fleet, at the indices in `FLEET`. */
   readonly fleet: Float64Array;
 }
 

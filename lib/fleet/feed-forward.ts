@@ -5,7 +5,7 @@
 import type { HostTable } from '../model.js';
 import { KEEP_ALIVE_MS } from '../redis/load-interval.js';
 import { setFleetFigure, setOthers } from '../table/fleet-cells.js';
-import type { TableColumns } from '../table/layout.js';
+import { NO_POOL, type TableColumns } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
 
 /** The contents of one load message, by slot of the host. */
@@ -41,6 +41,8 @@ export class FeedForward {
   #term = 0;
   /** Interval of load messages. */
   #everyMs = 0;
+  /** The pools of the hosts at the last table. */
+  #pools: ReadonlySet<number> = new Set([0]);
 
   /** @param balancer our own name */
   constructor(columns: TableColumns, balancer: string) {
@@ -118,25 +120,30 @@ export class FeedForward {
   #settle(hosts: readonly SlotHost[], nowMs: number): void {
     const columns = this.#columns;
     const { fleetInflight, fleetWork, fleetLongLived } = columns;
-    let inflightSum = 0;
-    let ownSum = 0;
+    /** Requests in flight by pool: the others', and our own. */
+    const sums = new Map<number, { others: number; own: number }>();
     for (const { slot, name } of hosts) {
       const isOurs = this.#ackedNames[slot] === name;
       const others = Math.max(0, (fleetInflight[slot] as number) - (isOurs ? (this.#ackedInflight[slot] as number) : 0));
       const work = others === 0 ? 0 : Math.max(0, (fleetWork[slot] as number) - (isOurs ? (this.#ackedWork[slot] as number) : 0));
       const longLived = Math.max(0, (fleetLongLived[slot] as number) - (isOurs ? (this.#ackedLongLived[slot] as number) : 0));
       setOthers(columns, slot, others, work, longLived);
-      if (isOurs) ownSum += this.#ackedInflight[slot] as number;
-      inflightSum += others;
+      const pool = columns.pool[slot] as number;
+      if (pool === NO_POOL) continue;
+      let sum = sums.get(pool);
+      if (sum === undefined) sums.set(pool, (sum = { others: 0, own: 0 }));
+      if (isOurs) sum.own += this.#ackedInflight[slot] as number;
+      sum.others += others;
     }
     // The age counts from when our own message was sent, so it includes the round trip and all queueing.
+    this.#pools = new Set(sums.keys());
     this.#setAge(nowMs);
-    setFleetFigure(columns, 'othersShare', inflightSum > 0 ? inflightSum / (inflightSum + ownSum) : 0);
+    for (const [pool, { others, own }] of sums) setFleetFigure(columns, 'othersShare', others > 0 ? others / (others + own) : 0, pool);
   }
 
   /** The others speak once per interval too: on average, what they said is half of one older than what we said. */
   #setAge(nowMs: number): void {
     const atMs = Math.min(this.#ackedSentAtMs, nowMs) - this.#everyMs / 2;
-    setFleetFigure(this.#columns, 'loadsAt', this.#hasAcks ? atMs : Number.NaN);
+    for (const pool of this.#pools) setFleetFigure(this.#columns, 'loadsAt', this.#hasAcks ? atMs : Number.NaN, pool);
   }
 }

@@ -1,12 +1,18 @@
 // Builds this balancer's load messages from the traffic thread's counters. feed-forward.ts tracks which of them the
 // master has acknowledged.
 
-import { type SpeedEvidence, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type SpeedEvidence, type HostLoad, type HostTable, type LoadMessage, MAX_CLASSES, MAX_POOLS, type StaticHost } from '../model.js';
 import { FeedForward, type SentLoads } from './feed-forward.js';
 import { KEEP_ALIVE_MS } from '../redis/load-interval.js';
 import { setFleetFigure, setLoadSeq } from '../table/fleet-cells.js';
-import { type TableColumns, WIDE_HEADER } from '../table/layout.js';
+import { firstClassOf, NO_POOL, poolOfClass, type TableColumns, WIDE_HEADER } from '../table/layout.js';
 import type { SlotHost } from '../table/slots.js';
+
+/** Requests served, and their work (ms of CPU). */
+interface Totals {
+  served: number;
+  work: number;
+}
 
 type SentEvidence = { readonly [Sum in keyof SpeedEvidence]: Float64Array };
 
@@ -25,8 +31,8 @@ export class OwnLoads {
   readonly #sentEvidence: SentEvidence;
   readonly #hostSentAtMs: Float64Array;
   readonly #sentInflightMs: Float64Array;
-  readonly #sentCostCount = new Float64Array(MAX_CLASSES);
-  readonly #sentCostMs = new Float64Array(MAX_CLASSES);
+  readonly #sentCostCount = new Float64Array(MAX_CLASSES * MAX_POOLS);
+  readonly #sentCostMs = new Float64Array(MAX_CLASSES * MAX_POOLS);
   readonly #sentByClass: Uint32Array;
   readonly #sentBusyByClass: Float64Array;
   readonly #others: FeedForward;
@@ -37,10 +43,12 @@ export class OwnLoads {
   /** The hosts that the last full message contained. */
   #fullHosts: readonly SlotHost[] = [];
   #seq: number;
-  #servedSum = 0;
-  #workSum = 0;
+  /** Requests served and their work at the last `refreshMeanCost`, by pool. */
+  #totals = new Map<number, Totals>();
   /** Class names by id, and the ids that were not sent yet. */
-  readonly #classes: string[] = [];
+  readonly #classes = new Map<number, string>();
+  /** Number of class ids to look at, by pool. */
+  readonly #classCounts = new Map<number, number>();
   #newClasses = new Set<number>();
 
   /**
@@ -71,15 +79,17 @@ export class OwnLoads {
     this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
   }
 
-  /** Names a class of requests by the traffic thread's id; null when the id is free again. */
+  /** Names a class of requests by the traffic thread's id, for the whole fleet (`classKeyOf`); null when the id is free again. */
   setClass(id: number, name: string | null): void {
-    if (!(id >= 0 && id < MAX_CLASSES)) return;
+    if (!(id >= 0 && id < MAX_CLASSES * MAX_POOLS)) return;
     if (name === null) {
-      delete this.#classes[id];
+      this.#classes.delete(id);
       this.#newClasses.delete(id);
       return;
     }
-    this.#classes[id] = name;
+    const pool = poolOfClass(id);
+    this.#classCounts.set(pool, Math.max(this.#classCounts.get(pool) ?? 0, 1 + id - firstClassOf(pool)));
+    this.#classes.set(id, name);
     this.#newClasses.add(id);
   }
 
@@ -158,8 +168,8 @@ export class OwnLoads {
     this.#seq = sent.seq;
     setLoadSeq(columns, sent.seq);
     this.#others.onSent(sent);
-    const ids = isFull ? Object.keys(this.#classes).map(Number) : [...this.#newClasses];
-    const classes = ids.map((id) => [id, this.#classes[id] as string] as const);
+    const ids = isFull ? [...this.#classes.keys()] : [...this.#newClasses];
+    const classes = ids.map((id) => [id, this.#classes.get(id) as string] as const);
     this.#newClasses = new Set();
     return {
       balancer: this.#balancer,
@@ -173,22 +183,26 @@ export class OwnLoads {
     };
   }
 
-  /** Sets the mean cost of a request to that of those served since the last call, if any. */
+  /** Sets each pool's mean cost of a request to that of those served since the last call, if any. */
   refreshMeanCost(hosts: readonly SlotHost[]): void {
-    const { served, workDone } = this.#columns;
-    let servedSum = 0;
-    let workSum = 0;
+    const { served, workDone, pool } = this.#columns;
+    const totals = new Map<number, Totals>();
     for (const { slot } of hosts) {
-      servedSum += served[slot] as number;
-      workSum += workDone[slot] as number;
+      const index = pool[slot] as number;
+      let ofPool = totals.get(index);
+      if (ofPool === undefined) totals.set(index, (ofPool = { served: 0, work: 0 }));
+      ofPool.served += served[slot] as number;
+      ofPool.work += workDone[slot] as number;
     }
-    const more = servedSum - this.#servedSum;
-    const mean = (workSum - this.#workSum) / more;
-    this.#servedSum = servedSum;
-    this.#workSum = workSum;
-    // The totals fall when hosts leave.
-    if (!(more > 0) || !(mean > 0)) return;
-    setFleetFigure(this.#columns, 'meanCost', mean);
+    const before = this.#totals;
+    this.#totals = totals;
+    for (const [index, { served: servedSum, work }] of totals) {
+      const was = before.get(index);
+      const more = servedSum - (was?.served ?? 0);
+      const mean = (work - (was?.work ?? 0)) / more;
+      // The totals fall when hosts leave.
+      if (index !== NO_POOL && more > 0 && mean > 0) setFleetFigure(this.#columns, 'meanCost', mean, index);
+    }
   }
 
   /** Average number in flight since the host was last sent; the current number if it never was. */
@@ -220,7 +234,7 @@ export class OwnLoads {
   #reportedCosts(): (readonly [id: number, count: number, cpuMs: number])[] {
     const sent: (readonly [id: number, count: number, cpuMs: number])[] = [];
     const { reportedCostCount, reportedCostMs } = this.#columns;
-    for (let id = 0; id < this.#classes.length; id++) {
+    for (const id of this.#classes.keys()) {
       const count = since(this.#sentCostCount, reportedCostCount, id, true);
       const cpuMs = since(this.#sentCostMs, reportedCostMs, id, true);
       if (count > 0) sent.push([id, count, cpuMs]);
@@ -231,13 +245,16 @@ export class OwnLoads {
   #counts(slot: number, isKnown: boolean): number[] {
     const counts: number[] = [];
     const { servedByClass, busyByClass } = this.#columns;
-    const first = slot * MAX_CLASSES;
-    for (let id = 0; id < this.#classes.length; id++) {
-      const served = servedByClass[first + id] as number;
+    const pool = this.#columns.pool[slot] as number;
+    const firstCell = slot * MAX_CLASSES;
+    const count = this.#classCounts.get(pool) ?? 0;
+    for (let i = 0; i < count; i++) {
+      const cell = firstCell + i;
+      const served = servedByClass[cell] as number;
       // The counters wrap at 2^32.
-      const more = isKnown ? (served - (this.#sentByClass[first + id] as number)) >>> 0 : 0;
-      this.#sentByClass[first + id] = served;
-      if (more > 0) counts.push(id, more, since(this.#sentBusyByClass, busyByClass, first + id, isKnown));
+      const more = isKnown ? (served - (this.#sentByClass[cell] as number)) >>> 0 : 0;
+      this.#sentByClass[cell] = served;
+      if (more > 0) counts.push(firstClassOf(pool) + i, more, since(this.#sentBusyByClass, busyByClass, cell, isKnown));
     }
     return counts;
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { HostTable, OperatorState, Stamp } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
+import { DEFAULT_POOL } from '../site-model.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
@@ -88,10 +89,12 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   function rebuild(): void {
     clearTimeout(rebuildTimer);
     const nowMs = clock();
-    const wasPanic = writer.isPanic;
+    const before = new Set(writer.panics);
     const againAtMs = writer.rebuildCandidates(nowMs);
-    if (writer.isPanic && !wasPanic) log('warn', 'more hosts are out than --max-ejected allows: all are used');
-    if (!writer.isPanic && wasPanic) log('info', 'enough hosts are back: those that are out get no requests');
+    const panics = writer.panics;
+    for (const pool of panics)
+      if (!before.delete(pool)) log('warn', 'more hosts are out than --max-ejected allows: all are used', factsOf(pool));
+    for (const pool of before) log('info', 'enough hosts are back: those that are out get no requests', factsOf(pool));
     if (againAtMs !== Number.POSITIVE_INFINITY && !isClosed) rebuildTimer = setTimeout(rebuild, Math.ceil(againAtMs - nowMs) + 1);
   }
 
@@ -273,6 +276,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       subscription.close();
     },
   };
+}
+
+/** What the log says of a pool: nothing of the one that needs no name. */
+function factsOf(pool: string): { readonly pool?: string } {
+  return pool === DEFAULT_POOL ? {} : { pool };
 }
 
 /** Formats a stamp for the log. */

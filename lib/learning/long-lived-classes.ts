@@ -1,7 +1,7 @@
 // Which classes of requests are long-lived: their answers are streams, or take longer than anyone waits for a page while
 // the host only waits too. What is known of a class follows its last few answers, in both directions. Pure.
 
-import { MAX_CLASSES } from '../model.js';
+import { MAX_CLASSES, MAX_POOLS } from '../model.js';
 import { REST_CLASS } from '../routing/request-classes.js';
 
 /**
@@ -18,7 +18,7 @@ const MOST = 1 / 2;
 
 /** The fraction of long-lived answers by class. O(1) per answer, without allocation. */
 export class LongLivedClasses {
-  readonly #share = new Float64Array(MAX_CLASSES);
+  readonly #share = new Float64Array(MAX_CLASSES * MAX_POOLS);
 
   /** Whether a request of this class is expected to be long-lived. The rest is a mixture, of which nothing is expected. */
   has(classId: number): boolean {

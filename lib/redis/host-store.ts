@@ -5,7 +5,7 @@
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
-import { isName } from './names.js';
+import { isHostId } from './names.js';
 import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
 import type { MessageGate } from './message-gate.js';
@@ -135,7 +135,7 @@ export async function readSnapshot(client: Commands, keys: Keys, gate?: MessageG
 
 /** The names of all hosts in Redis, whoever wrote them. Rejects if it is unreachable. */
 export async function readHostNames(client: Commands, keys: Keys): Promise<string[]> {
-  return (await client.zrange(keys.hosts, '0', '-1')).filter(isName);
+  return (await client.zrange(keys.hosts, '0', '-1')).filter(isHostId);
 }
 
 /** The fields of a host's hash, in plain units. Unknown values are empty strings. */

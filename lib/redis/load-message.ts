@@ -2,9 +2,9 @@
 // `[name, inflight, work, served, mean_inflight, work_done, durations, work², work·duration, duration²,
 // open, long_lived, class, count, durations, class, count, durations, …]`: there can be thousands of them, sent many times a second.
 
-import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
+import { type HostLoad, type LoadMessage, MAX_CLASSES, MAX_POOLS, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
-import { isName, originOf } from './names.js';
+import { isHostId, isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
 export const MAX_LOAD_LENGTH = 8 << 20;
@@ -12,8 +12,11 @@ export const MAX_LOAD_LENGTH = 8 << 20;
 /** Elements of a host's list before its counts. */
 const FIXED = 12;
 
-/** Longest class name, which is a method and a route; see `request-classes.ts`. */
-const MAX_CLASS_NAME = 300;
+/** Longest class name, which is a pool, a method and a route; see `request-classes.ts`. */
+const MAX_CLASS_NAME = 370;
+
+/** Class ids of a balancer are below this. */
+const MAX_CLASS_IDS = MAX_CLASSES * MAX_POOLS;
 
 /** Encodes a load message. */
 export function encodeLoad(message: LoadMessage): string {
@@ -46,7 +49,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const loads: HostLoad[] = [];
   for (const entry of hosts) {
     if (!Array.isArray(entry)) return rejected('malformed');
-    if (!isName(entry[0])) return rejected('name');
+    if (!isHostId(entry[0])) return rejected('name');
     const load = decodeHost(entry as [string, ...unknown[]]);
     if (load === undefined) return rejected('malformed');
     loads.push(load);
@@ -78,7 +81,7 @@ function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {
   ];
   const counts = entry.slice(FIXED);
   if (counts.length > 3 * MAX_CLASSES || counts.length % 3 !== 0) return undefined;
-  if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASSES)))) return undefined;
+  if (!counts.every((each, i) => (i % 3 === 2 ? isAmount(each) : isCount(each) && (i % 3 === 1 || each < MAX_CLASS_IDS)))) return undefined;
   const evidence = { work: workDone, durations, workSquares, workByDuration, durationSquares };
   return { host, inflight, open, longLived, work, served, meanInflight, evidence, counts: counts as number[] };
 }
@@ -90,13 +93,13 @@ function isAmount(value: unknown): value is number {
 function isClass(entry: unknown): entry is readonly [number, string] {
   if (!Array.isArray(entry)) return false;
   const [id, name] = entry as unknown[];
-  return isCount(id) && id < MAX_CLASSES && isClassName(name);
+  return isCount(id) && id < MAX_CLASS_IDS && isClassName(name);
 }
 
 function isSaid(entry: unknown): entry is readonly [number, number, number] {
   if (!Array.isArray(entry)) return false;
   const [id, count, cpuMs] = entry as unknown[];
-  return isCount(id) && id < MAX_CLASSES && isCount(count) && isAmount(cpuMs);
+  return isCount(id) && id < MAX_CLASS_IDS && isCount(count) && isAmount(cpuMs);
 }
 
 /** Whether this is a valid class name: short, and without control characters. */

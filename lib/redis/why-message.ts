@@ -4,7 +4,7 @@
 import type { ExplainedPick, Explanation, Failure, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
-import { isName } from './names.js';
+import { isHostId } from './names.js';
 
 /** A question, with the token that identifies its answer. */
 export type WhyAsked = { readonly token: string } & WhyQuestion;
@@ -143,7 +143,7 @@ function areKnown<Name extends string>(figures: Record<Name, number | null | und
 }
 
 function isNameOrNull(value: unknown): value is string | null {
-  return value === null || isName(value);
+  return value === null || isHostId(value);
 }
 
 /** An array whose elements all pass `check`; otherwise null. */

@@ -62,12 +62,19 @@ export class RequestClasses {
   #changes: ClassChange[] = [];
   #turnedAtMs = Number.NaN;
 
-  /** @param seed any integer, ideally one unknown to clients */
-  constructor(seed: number) {
+  /** The id of the first class, which is the rest. */
+  readonly #first: number;
+
+  /**
+   * @param seed any integer, ideally one unknown to clients
+   * @param first the first of the `MAX_CLASSES` ids; those of other pools follow or precede them
+   */
+  constructor(seed: number, first = 0) {
+    this.#first = first;
     this.#path = new FoldedPath(seed);
   }
 
-  /** Returns the class id (0..63) of a request, and counts it. Allocates nothing, except a name when it assigns an id. */
+  /** Returns the class id of a request, and counts it. Allocates nothing, except a name when it assigns an id. */
   classOf(method: string, target: string): number {
     const path = this.#path;
     path.read(method, target);
@@ -77,10 +84,10 @@ export class RequestClasses {
       if (index < 0) break;
       if (this.#hashA[index] !== hashA || this.#hashB[index] !== hashB) continue;
       (this.#count[index] as number)++;
-      return this.#isPromoted[index] === 1 ? this.#give(index, method, target) : (this.#id[index] as number);
+      return this.#isPromoted[index] === 1 ? this.#first + this.#give(index, method, target) : this.#first + (this.#id[index] as number);
     }
     this.#admit(hashA, hashB);
-    return REST_CLASS;
+    return this.#first + REST_CLASS;
   }
 
   /** Returns the class id of a request without counting it. */
@@ -88,22 +95,22 @@ export class RequestClasses {
     this.#path.read(method, target);
     const { hashA, hashB } = this.#path;
     for (let index = 0; index < this.#used; index++) {
-      if (this.#hashA[index] === hashA && this.#hashB[index] === hashB) return this.#id[index] as number;
+      if (this.#hashA[index] === hashA && this.#hashB[index] === hashB) return this.#first + (this.#id[index] as number);
     }
-    return REST_CLASS;
+    return this.#first + REST_CLASS;
   }
 
   /** The name of a class, such as `GET /users/:id`; null for an unassigned id. */
   name(id: number): string | null {
-    return this.#names[id] ?? null;
+    return this.#names[id - this.#first] ?? null;
   }
 
   /** All classes with an id. */
   named(): (readonly [id: number, name: string])[] {
-    const named: (readonly [id: number, name: string])[] = [[REST_CLASS, REST_NAME]];
+    const named: (readonly [id: number, name: string])[] = [[this.#first + REST_CLASS, REST_NAME]];
     for (let id = REST_CLASS + 1; id < MAX_CLASSES; id++) {
-      const name = this.name(id);
-      if (name !== null) named.push([id, name]);
+      const name = this.#names[id] ?? null;
+      if (name !== null) named.push([this.#first + id, name]);
     }
     return named;
   }
@@ -167,7 +174,7 @@ export class RequestClasses {
     const name = this.#path.name(method, target);
     this.#names[id] = name;
     this.#id[index] = id;
-    this.#changes.push({ id, name });
+    this.#changes.push({ id: this.#first + id, name });
     return id;
   }
 
@@ -175,7 +182,7 @@ export class RequestClasses {
     const id = this.#id[index] as number;
     this.#id[index] = 0;
     this.#names[id] = null;
-    this.#changes.push({ id, name: null });
+    this.#changes.push({ id: this.#first + id, name: null });
     this.#quarantined.push({ id, untilMs: nowMs + QUARANTINE_MS });
   }
 

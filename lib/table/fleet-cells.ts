@@ -4,7 +4,7 @@
 
 import { type FiguresRow, FLEET, HOST_STATES, type HostRow, type LoadRow, type Stamp } from '../model.js';
 import { usageOf } from '../routing/usage.js';
-import { type FleetColumns, HEADER, type TableColumns, WIDE_HEADER } from './layout.js';
+import { FLEET_CELLS, type FleetColumns, HEADER, POOL_HEADER, POOL_HEADER_CELLS, type TableColumns, WIDE_HEADER } from './layout.js';
 import { shortMastership } from './stamp.js';
 
 const STATE_UP = HOST_STATES.indexOf('up');
@@ -78,9 +78,14 @@ export function setOut({ out }: FleetColumns, slot: number, isOut: boolean): voi
   out[slot] = isOut ? 1 : 0;
 }
 
-/** Writes a figure of the whole fleet; NaN when unknown. */
-export function setFleetFigure({ fleet }: FleetColumns, figure: keyof typeof FLEET, value: number): void {
-  fleet[FLEET[figure]] = value;
+/** Writes the pool that a host belongs to, as its index. */
+export function setPool({ pool }: FleetColumns, slot: number, index: number): void {
+  pool[slot] = index;
+}
+
+/** Writes a figure of a pool over the whole fleet; NaN when unknown. */
+export function setFleetFigure({ fleet }: FleetColumns, figure: keyof typeof FLEET, value: number, pool = 0): void {
+  fleet[pool * FLEET_CELLS + FLEET[figure]] = value;
 }
 
 /** Writes the cost of a request of a class (ms of CPU); NaN when unknown. */
@@ -105,8 +110,10 @@ export function setLoadSeq({ wideHeader }: FleetColumns, seq: number): void {
   wideHeader[WIDE_HEADER.loadSeq] = seq;
 }
 
-/** A list of candidates. */
+/** The candidates of one pool. */
 export interface Candidates {
+  /** The index of the pool. */
+  readonly pool: number;
   /** Element 0 is the count, then the slots follow, healthy ones first. */
   readonly list: Int32Array;
   /** Number of healthy candidates. */
@@ -115,11 +122,22 @@ export interface Candidates {
   readonly isPanic: boolean;
 }
 
-/** Publishes a list atomically: copies it into the inactive buffer, then switches readers over. */
-export function putInForce({ header, lists }: Pick<TableColumns, 'header' | 'lists'>, { list, well, isPanic }: Candidates): void {
+/** Publishes the lists of all pools atomically: copies them into the inactive buffer, then switches readers over. */
+export function putInForce(
+  { header, poolHeader, lists }: Pick<TableColumns, 'header' | 'poolHeader' | 'lists'>,
+  pools: Iterable<Candidates>,
+): void {
   const next = Atomics.load(header, HEADER.activeList) === 0 ? 1 : 0;
-  lists[next].set(list.subarray(0, 1 + (list[0] as number)));
-  header[HEADER.well] = well;
-  header[HEADER.panic] = isPanic ? 1 : 0;
+  // Cell 0 is the list of pools that have none.
+  let start = 1;
+  for (const { pool, list, well, isPanic } of pools) {
+    const length = 1 + (list[0] as number);
+    lists[next].set(list.subarray(0, length), start);
+    const cells = pool * POOL_HEADER_CELLS;
+    poolHeader[cells + POOL_HEADER.start0 + next] = start;
+    poolHeader[cells + POOL_HEADER.well] = well;
+    poolHeader[cells + POOL_HEADER.panic] = isPanic ? 1 : 0;
+    start += length;
+  }
   Atomics.store(header, HEADER.activeList, next);
 }

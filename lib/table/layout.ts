@@ -3,7 +3,7 @@
 // and known-hosts.ts (lib/traffic/host/) write the traffic thread's `TrafficColumns`. All threads read all columns. A
 // test enforces this (`checkColumnWriters`).
 
-import { MAX_CLASSES } from '../model.js';
+import { MAX_CLASSES, MAX_POOLS } from '../model.js';
 import { COUNTERS } from './counters.js';
 
 /** Default number of slots; further hosts are left out and counted. */
@@ -15,11 +15,27 @@ export const HEADER = {
   activeList: 0,
   /** Requests in flight on all hosts; written by the traffic thread. */
   inflight: 2,
-  /** 1 in panic mode: too many hosts are out, so all are candidates. */
-  panic: 3,
-  /** Number of healthy hosts in the candidate list; they come first. */
-  well: 4,
 } as const;
+
+/** Cells of each pool in `poolHeader`, an Int32Array written by the fleet thread. */
+export const POOL_HEADER = {
+  /** 1 in panic mode: too many hosts are out, so all are candidates. */
+  panic: 0,
+  /** Number of healthy hosts in the candidate list; they come first. */
+  well: 1,
+  /** Where the pool's list begins in each of the two candidate lists; 0, an empty list, before the first. */
+  start0: 2,
+  start1: 3,
+} as const;
+
+/** Number of cells of each pool in `poolHeader`. */
+export const POOL_HEADER_CELLS = 4;
+
+/** Number of cells of each pool in `fleet`. */
+export const FLEET_CELLS = 16;
+
+/** The pool of a host that is in none: it is never a candidate. */
+export const NO_POOL = -1;
 
 /** Cells of the second header, a Float64Array written by the fleet thread. */
 export const WIDE_HEADER = {
@@ -35,18 +51,20 @@ export const WIDE_HEADER = {
 
 const HEADER_CELLS = 16;
 const WIDE_HEADER_CELLS = 16;
-const FLEET_CELLS = 16;
-
 /** Columns that only the fleet thread writes: the master's figures and values derived from them. */
 export interface FleetColumns {
   /** See `WIDE_HEADER`. */
   readonly wideHeader: Float64Array;
-  /** Figures of the whole fleet; see `FLEET`. */
+  /** See `POOL_HEADER`; `POOL_HEADER_CELLS` for each pool. */
+  readonly poolHeader: Int32Array;
+  /** Figures of each pool over the whole fleet, `FLEET_CELLS` for each; see `FLEET`. */
   readonly fleet: Float64Array;
   /** The cost of a request by this balancer's class id, in ms of CPU; NaN when unknown. */
   readonly classCost: Float64Array;
-  /** The two candidate lists, used alternately: element 0 is the count, then slots. */
+  /** The two candidate lists, used alternately. Cell 0 is an empty list; those of the pools follow: a count, then slots. */
   readonly lists: readonly [Int32Array, Int32Array];
+  /** The index of the host's pool; `NO_POOL` if the host is in none. */
+  readonly pool: Int32Array;
   readonly cpu: Float64Array;
   readonly memory: Float64Array;
   readonly cores: Float64Array;
@@ -74,7 +92,7 @@ export interface FleetColumns {
 
 /** Columns that only the traffic thread writes: its own requests, and its verdicts on hosts. */
 export interface TrafficColumns {
-  /** By class: the number of requests whose CPU time hosts reported, and the sum of it (ms). */
+  /** By class id: the number of requests whose CPU time hosts reported, and the sum of it (ms). */
   readonly reportedCostCount: Float64Array;
   readonly reportedCostMs: Float64Array;
   /** 1 while the traffic thread knows the host of this slot: only then may the host be picked. */
@@ -96,7 +114,7 @@ export interface TrafficColumns {
   readonly workSquares: Float64Array;
   readonly workByDuration: Float64Array;
   readonly durationSquares: Float64Array;
-  /** Requests served by class, and the sum of their durations: `MAX_CLASSES` cells per slot; the counts wrap. */
+  /** Requests served by class of the host's pool, and the sum of their durations: `MAX_CLASSES` cells per slot; the counts wrap. */
   readonly servedByClass: Uint32Array;
   readonly busyByClass: Float64Array;
   /** Until when picks avoid the host (process clock): after a refused connection, and until the list is rebuilt. */
@@ -118,21 +136,44 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
 }
 
 const WIDE_COLUMNS = 23 + MAX_CLASSES;
-const NARROW_COLUMNS = 10 + MAX_CLASSES;
+const NARROW_COLUMNS = 11 + MAX_CLASSES;
+
+/** Cells of a candidate list besides the slots: an empty list, and the counts of the pools. */
+const LIST_HEADS = 1 + MAX_POOLS;
 
 function sizeOf(slots: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + FLEET_CELLS + 3 * MAX_CLASSES + WIDE_COLUMNS * slots;
-  const narrow = HEADER_CELLS + 2 * (slots + 1) + NARROW_COLUMNS * slots;
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + (FLEET_CELLS + 3 * MAX_CLASSES) * MAX_POOLS + WIDE_COLUMNS * slots;
+  const narrow = HEADER_CELLS + POOL_HEADER_CELLS * MAX_POOLS + 2 * (LIST_HEADS + slots) + NARROW_COLUMNS * slots;
   return wide * 8 + narrow * 4;
 }
 
 /** Creates an empty table. The system allocates memory only for pages that are written. */
 export function createTable(slots: number = DEFAULT_SLOTS): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(sizeOf(slots));
-  const { fleet, classCost } = openTable(buffer);
-  fleet.fill(Number.NaN);
-  classCost.fill(Number.NaN);
+  clearPool(openTable(buffer), 0);
   return buffer;
+}
+
+/** Resets the cells of a pool: nothing is known, and it has no candidates. */
+export function clearPool(columns: FleetColumns, pool: number): void {
+  columns.fleet.fill(Number.NaN, pool * FLEET_CELLS, (pool + 1) * FLEET_CELLS);
+  columns.classCost.fill(Number.NaN, firstClassOf(pool), firstClassOf(pool + 1));
+  columns.poolHeader.fill(0, pool * POOL_HEADER_CELLS, (pool + 1) * POOL_HEADER_CELLS);
+}
+
+/** The class ids of a pool begin here: a class id says to which pool it belongs. */
+export function firstClassOf(pool: number): number {
+  return pool * MAX_CLASSES;
+}
+
+/** The pool of a class id. */
+export function poolOfClass(classId: number): number {
+  return Math.floor(classId / MAX_CLASSES);
+}
+
+/** The part of `fleet` that belongs to a pool. */
+export function fleetOf({ fleet }: Pick<FleetColumns, 'fleet'>, pool: number): Float64Array {
+  return fleet.subarray(pool * FLEET_CELLS, (pool + 1) * FLEET_CELLS);
 }
 
 /** Opens views of a table made by {@link createTable}. */
@@ -161,10 +202,10 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     slots,
     wideHeader: wide(WIDE_HEADER_CELLS),
     counters: wide(COUNTERS.length),
-    fleet: wide(FLEET_CELLS),
-    classCost: wide(MAX_CLASSES),
-    reportedCostCount: wide(MAX_CLASSES),
-    reportedCostMs: wide(MAX_CLASSES),
+    fleet: wide(FLEET_CELLS * MAX_POOLS),
+    classCost: wide(MAX_CLASSES * MAX_POOLS),
+    reportedCostCount: wide(MAX_CLASSES * MAX_POOLS),
+    reportedCostMs: wide(MAX_CLASSES * MAX_POOLS),
     cpu: wide(slots),
     memory: wide(slots),
     cores: wide(slots),
@@ -190,7 +231,9 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     durationSquares: wide(slots),
     busyByClass: wide(slots * MAX_CLASSES),
     header: narrow(HEADER_CELLS),
-    lists: [narrow(slots + 1), narrow(slots + 1)],
+    poolHeader: narrow(POOL_HEADER_CELLS * MAX_POOLS),
+    lists: [narrow(LIST_HEADS + slots), narrow(LIST_HEADS + slots)],
+    pool: narrow(slots),
     state: narrow(slots),
     out: narrow(slots),
     fleetInflight: narrow(slots),

@@ -4,8 +4,8 @@ import { medianOf, neutralUsageOf, STALE_MS } from '../routing/usage.js';
 import { setFleetFigure } from './fleet-cells.js';
 import type { TableColumns } from './layout.js';
 
-/** Recomputes the neutral figures over the hosts in these slots. */
-export function refreshNeutral(columns: TableColumns, slots: readonly number[], nowMs: number): void {
+/** Recomputes the neutral figures of a pool over its hosts, which are in these slots. */
+export function refreshNeutral(columns: TableColumns, pool: number, slots: readonly number[], nowMs: number): void {
   const { usage, reportedAt, capacity, speed } = columns;
   setFleetFigure(
     columns,
@@ -16,15 +16,16 @@ export function refreshNeutral(columns: TableColumns, slots: readonly number[], 
         usage,
       ),
     ),
+    pool,
   );
-  setFleetFigure(columns, 'neutralCapacity', medianOf(figuresOf(slots, capacity)));
-  setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)));
+  setFleetFigure(columns, 'neutralCapacity', medianOf(figuresOf(slots, capacity)), pool);
+  setFleetFigure(columns, 'neutralSpeed', medianOf(figuresOf(slots, speed)), pool);
   let most = Number.NaN;
   for (const slot of slots) {
     const known = capacity[slot] as number;
     if (known > 0 && !(known <= most)) most = known;
   }
-  setFleetFigure(columns, 'mostCapacity', most);
+  setFleetFigure(columns, 'mostCapacity', most, pool);
 }
 
 /** The known figures of these slots. */

@@ -2,11 +2,12 @@
 // the table outlives the fleet thread, so that a host that was taken out stays out.
 
 import { OPERATOR_STATES, type OperatorState } from '../model.js';
+import { bareNameOf } from '../host-id.js';
 import { setOperator } from './fleet-cells.js';
 import type { FleetColumns } from './layout.js';
 import type { SlotHost } from './slots.js';
 
-/** The operators' settings for one table. */
+/** The operators' settings for one table: a setting names a host of one pool by its id, or a host in all its pools by its name. */
 export class OperatorStates {
   readonly #columns: FleetColumns;
   #operatorStates: ReadonlyMap<string, OperatorState>;
@@ -28,9 +29,14 @@ export class OperatorStates {
     this.#operatorStates = operatorStates;
   }
 
+  /** The setting of the host with this id. */
+  of(id: string): OperatorState | undefined {
+    return this.#operatorStates.get(id) ?? this.#operatorStates.get(bareNameOf(id));
+  }
+
   /** Writes a host's setting; true when it changed. */
   apply({ name, slot }: SlotHost): boolean {
-    const state = this.#operatorStates.get(name);
+    const state = this.of(name);
     const code = state === undefined ? 0 : 1 + OPERATOR_STATES.indexOf(state);
     if (this.#columns.operator[slot] === code) return false;
     setOperator(this.#columns, slot, code);

@@ -58,7 +58,7 @@ export function recordServed(columns: TableColumns, slot: number, classId: numbe
   workSquares[slot] = (workSquares[slot] as number) + cost * cost;
   workByDuration[slot] = (workByDuration[slot] as number) + cost * tookMs;
   durationSquares[slot] = (durationSquares[slot] as number) + tookMs * tookMs;
-  const cell = slot * MAX_CLASSES + classId;
+  const cell = slot * MAX_CLASSES + (classId % MAX_CLASSES);
   servedByClass[cell] = (servedByClass[cell] as number) + 1;
   busyByClass[cell] = (busyByClass[cell] as number) + tookMs;
 }

@@ -1,16 +1,18 @@
-// The fleet thread's writer of the host table, the only place that allocates slots and builds the candidate list.
+// The fleet thread's writer of the host table, the only place that allocates slots and builds the candidate lists.
 // Merges two sources: the master's tables, and the static hosts that this balancer was started with.
 
 import { HOST_STATES, type HostRow, type HostTable, type OperatorState, type Stamp, type StaticHost } from '../model.js';
 import { neutralUsageOf } from '../routing/usage.js';
-import { CandidateList, PLAIN_RULES } from './candidates.js';
+import { poolOf } from '../host-id.js';
+import { CandidateLists, PLAIN_RULES } from './candidates.js';
 import type { Count } from './counters.js';
-import type { TableColumns } from './layout.js';
+import { clearPool, type TableColumns } from './layout.js';
 import { type Entry, lineOf, newestKnown, newEntry, slotHostOf } from './entry.js';
 import { refreshNeutral } from './neutral.js';
 import { OperatorStates } from './operator-states.js';
+import { type NamedPool, PoolIndexes } from './pool-indexes.js';
 import { type SlotHost, Slots } from './slots.js';
-import { clearRow, forgetFigures, setFleetFigure, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import { clearRow, forgetFigures, setFleetFigure, setPool, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
@@ -27,7 +29,8 @@ export const KEEP_ORPHANS_MS = 5000;
 export class TableWriter {
   readonly #columns: TableColumns;
   readonly #count: Count;
-  readonly #candidates: CandidateList;
+  readonly #candidates: CandidateLists;
+  readonly #pools: PoolIndexes;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Slots;
   #isListOld = true;
@@ -42,11 +45,25 @@ export class TableWriter {
    * @param known the hosts that already have slots, after the previous thread died, oldest first: of two with one name,
    * the later is where the host moved to, and `admitKnown` removes the other
    * @param leaving slots of removed hosts that are not released yet
+   * @param pools the site's pools, as the previous thread numbered them
    */
-  constructor(columns: TableColumns, count: Count, rules = PLAIN_RULES, known: readonly SlotHost[] = [], leaving: readonly number[] = []) {
+  constructor(
+    columns: TableColumns,
+    count: Count,
+    rules = PLAIN_RULES,
+    known: readonly SlotHost[] = [],
+    leaving: readonly number[] = [],
+    pools: readonly NamedPool[] = [],
+  ) {
     this.#columns = columns;
     this.#count = count;
-    this.#candidates = new CandidateList(columns, count, rules);
+    this.#pools = new PoolIndexes(pools);
+    this.#candidates = new CandidateLists(
+      columns,
+      count,
+      rules,
+      this.#pools.all.map(([, index]) => index),
+    );
     this.#slots = new Slots(columns.slots, [...known.map(({ slot }) => slot), ...leaving]);
     for (const host of known) this.#entries.set(host.name, newEntry(host, true, this.#entries.get(host.name)));
     this.#operatorStates = new OperatorStates(columns, known);
@@ -64,6 +81,33 @@ export class TableWriter {
    */
   get stamp(): Stamp {
     return { ...readStamp(this.#columns.wideHeader), mastership: this.#mastership };
+  }
+
+  /**
+   * Replaces the site's pools; hosts of others stay in the table, and are candidates nowhere. Returns all pools with their
+   * indexes. Call `releasePools` when the traffic thread has taken them.
+   */
+  setPools(names: readonly string[]): readonly NamedPool[] {
+    for (const [, index] of this.#pools.replace(names)) this.#openPool(index);
+    for (const entry of this.#entries.values())
+      for (const each of lineOf(entry)) setPool(this.#columns, each.slot, this.#pools.of(poolOf(each.name)));
+    this.#isListOld = true;
+    return this.#pools.all;
+  }
+
+  #openPool(index: number): void {
+    clearPool(this.#columns, index);
+    setFleetFigure(this.#columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)), index);
+  }
+
+  /** The indexes of pools that are gone may be used again. */
+  releasePools(): void {
+    this.#pools.releaseGone();
+  }
+
+  /** The site's pools with their indexes, `default` first. */
+  get pools(): readonly NamedPool[] {
+    return this.#pools.all;
   }
 
   /** Takes the static hosts, which are routed to even without a master. */
@@ -141,20 +185,23 @@ export class TableWriter {
   }
 
   /**
-   * Rebuilds the candidate list and publishes it atomically; see `CandidateList`.
+   * Rebuilds the candidate lists and publishes them atomically; see `CandidateLists`.
    * @returns when to rebuild because an ejection ends (process clock), or Infinity
    */
   rebuildCandidates(nowMs: number): number {
     this.#isListOld = false;
     return this.#candidates.build(
+      this.#pools.all.map(([, index]) => index),
       Array.from(this.#entries.values(), (entry) => newestKnown(entry, this.#columns.known)),
       nowMs,
     );
   }
 
-  /** Whether panic mode is on: too many hosts are out, so all are candidates. */
-  get isPanic(): boolean {
-    return this.#candidates.isPanic;
+  /** The pools in panic mode: too many of their hosts are out, so all are candidates. */
+  get panics(): readonly string[] {
+    const all = this.#pools.all;
+    const panics = new Set(this.#candidates.panics(all.map(([, index]) => index)));
+    return all.flatMap(([name, index]) => (panics.has(index) ? name : []));
   }
 
   /** Replaces the operators' settings, for hosts that may join later too; returns the hosts in the table that are newly `ejected`. */
@@ -162,7 +209,7 @@ export class TableWriter {
     this.#operatorStates.take(operatorStates);
     const ejected: SlotHost[] = [];
     for (const entry of this.#entries.values()) {
-      if (this.#applyState(entry) && operatorStates.get(entry.name) === 'ejected') ejected.push(entry);
+      if (this.#applyState(entry) && this.#operatorStates.of(entry.name) === 'ejected') ejected.push(entry);
     }
     return ejected.map(slotHostOf);
   }
@@ -196,11 +243,9 @@ export class TableWriter {
 
   /** Recomputes the neutral figures, assumed for hosts of which nothing is known. */
   refreshNeutral(nowMs: number): void {
-    refreshNeutral(
-      this.#columns,
-      [...this.#entries.values()].map(({ slot }) => slot),
-      nowMs,
-    );
+    const slots = new Map<number, number[]>(this.#pools.all.map(([, index]) => [index, []]));
+    for (const { slot } of this.#entries.values()) slots.get(this.#columns.pool[slot] as number)?.push(slot);
+    for (const [pool, ofPool] of slots) refreshNeutral(this.#columns, pool, ofPool, nowMs);
   }
 
   /** All hosts with their slots. */
@@ -254,6 +299,7 @@ export class TableWriter {
       return undefined;
     }
     clearRow(this.#columns, slot);
+    setPool(this.#columns, slot, this.#pools.of(poolOf(name)));
     const entry = newEntry({ slot, name, url });
     this.#entries.set(name, entry);
     this.#applyState(entry);

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { BalancerConfig } from '../../lib/config/config.js';
 import type { StaticHost } from '../../lib/model.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
-import { HEADER, openTable } from '../../lib/table/layout.js';
+import { POOL_HEADER, openTable } from '../../lib/table/layout.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import {
   KEYS,
@@ -108,7 +108,7 @@ test('without Redis a balancer checks its hosts itself, by the same rules, and u
       await picksOnly(each, 'a', 'c');
       assert.ok(each.counter('own_checks_failed') >= 2);
       c.isWell = false;
-      await until(() => openTable(each.balancer.table).header[HEADER.panic] === 1, { timeoutMs: SLOW_MS, what: 'a panic' });
+      await until(() => openTable(each.balancer.table).poolHeader[POOL_HEADER.panic] === 1, { timeoutMs: SLOW_MS, what: 'a panic' });
       await picksOnly(each, 'a', 'b', 'c');
       assert.ok(
         each.counter('panics') > 0 && each.lines.some((line) => line.startsWith('warn more hosts are out than --max-ejected allows')),

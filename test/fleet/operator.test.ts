@@ -9,7 +9,7 @@ import { operate, type Operated, type OperatorAction } from '../../lib/console/o
 import type { Commands } from '../../lib/redis/connect.js';
 import { readFleet } from '../../lib/redis/fleet-view.js';
 import { writeOperatorState } from '../../lib/redis/settings.js';
-import { HEADER, openTable } from '../../lib/table/layout.js';
+import { POOL_HEADER, openTable } from '../../lib/table/layout.js';
 import { type KeepThread, keepThread } from '../../lib/threads.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
 import { answersOf, deliverReport, KEYS, picksOnly, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
@@ -142,7 +142,7 @@ const allOut: Step<Stage> = [
     for (const each of all) {
       await until(async () => (await ask(each.port)).status === 503, { timeoutMs: SLOW_MS, what: '503' });
       assert.match((await ask(each.port)).body, /MEERCAT_NO_HOST/);
-      assert.is(openTable(each.balancer.table).header[HEADER.panic], 0);
+      assert.is(openTable(each.balancer.table).poolHeader[POOL_HEADER.panic], 0);
     }
     await say('undrain', 'a');
     await picks('a');

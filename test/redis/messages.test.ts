@@ -96,7 +96,10 @@ const HOSTILE_NAMES = [
   'ä',
   '名',
   '\u202ea',
-  'a/b',
+  'a/b/c',
+  '/b',
+  'a/',
+  'default/b',
   'a*',
   'a{b}',
   'a\\',
@@ -259,6 +262,15 @@ test('hostile names are dropped in every field', () => {
     assert.is(table({ gone: ['fine', name] }), 'name');
     assert.not.equal(reasonOf(decodeEvent(JSON.stringify({ v: 1, event: 'host-up', name }))), 'ok');
   }
+});
+
+test('a pool before a host’s name is part of its id, and of no other name', () => {
+  const name = 'api/web-1';
+  assert.equal([load({ hosts: [[name, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]] }), row({ name }), table({ gone: [name] })], ['ok', 'ok', 'ok']);
+  assert.equal(
+    [report({ host: name }), load({ balancer: name }), load({ statics: [{ name, url: 'http://h' }] })],
+    ['name', 'name', 'name'],
+  );
 });
 
 test('names such as `constructor` are ordinary names', () => {

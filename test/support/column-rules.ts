@@ -11,6 +11,8 @@ const FLEET_COLUMNS = {
   fleet: true,
   classCost: true,
   lists: true,
+  pool: true,
+  poolHeader: true,
   cpu: true,
   memory: true,
   cores: true,

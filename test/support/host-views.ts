@@ -15,6 +15,7 @@ export interface ViewOptions {
   readonly slowStartMs?: number;
   /** The slots that are candidates; all of them by default. */
   readonly candidates?: readonly number[];
+  readonly isPanic?: boolean;
   readonly neutral?: number;
   /** Our own requests in flight and their work, and the others', by slot; 0 by default. */
   readonly inflight?: readonly number[];
@@ -46,6 +47,9 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
   for (const [name, figure] of Object.entries(options.fleet ?? {})) fleet[FLEET[name as keyof typeof FLEET]] = figure;
   return {
     candidates: () => list,
+    wellCount: list[0] as number,
+    isPanic: options.isPanic ?? false,
+    pool: 0,
     usage: column(options.usage, 0.5),
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
@@ -81,6 +85,9 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
     reads,
     view: {
       candidates: () => list,
+      wellCount: view.wellCount,
+      isPanic: view.isPanic,
+      pool: view.pool,
       usage: counting(view.usage),
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),

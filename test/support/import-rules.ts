@@ -113,7 +113,7 @@ function mayImport(from: Part, to: Part): boolean {
     const allowed = from.isFolder ? (FOLDER_MAY_IMPORT[from.name] ?? []) : [...PURE_FOLDERS, ...FILES_MAY_IMPORT];
     return allowed.includes(to.name);
   }
-  return to.name === 'model' || to.name === 'site-model' || !(from.isFolder && PURE_FOLDERS.has(from.name));
+  return to.name === 'model' || to.name === 'site-model' || to.name === 'host-id' || !(from.isFolder && PURE_FOLDERS.has(from.name));
 }
 
 /** Each library stands behind the one folder that may import it; type imports and dynamic ones count. */

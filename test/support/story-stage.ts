@@ -3,6 +3,7 @@
 
 import type { Policy } from '../../lib/model.js';
 import type { OutcomeKind } from '../../lib/routing/retry.js';
+import { setCandidates } from './candidates.js';
 import { HEADER } from '../../lib/table/layout.js';
 import type { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ClientSide } from '../../lib/traffic/client/client-side.js';
@@ -124,7 +125,7 @@ export class Stage {
 
   /** Makes these hosts the candidates. */
   offer(...slots: readonly number[]): void {
-    for (const list of this.traffic.columns.lists) list.set([slots.length, ...slots]);
+    setCandidates(this.traffic.columns, slots);
   }
 
   /** In flight on h0, on h1, and altogether. */

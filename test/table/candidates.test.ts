@@ -6,8 +6,9 @@ import * as assert from 'uvu/assert';
 import type { HostState, OperatorState } from '../../lib/model.js';
 import type { CandidateRules } from '../../lib/table/candidates.js';
 import { counterOf, readCounters } from '../../lib/table/counters.js';
-import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
+import { createTable, POOL_HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { TableWriter } from '../../lib/table/writer.js';
+import { candidatesOf } from '../support/candidates.js';
 import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 
 const test = suite('candidates');
@@ -15,9 +16,8 @@ const test = suite('candidates');
 const RULES: CandidateRules = { maxEjectedPercent: 50, slowStartMs: 10_000 };
 
 /** The slots of the list in force, in order. */
-function inForce({ header, lists }: TableColumns): number[] {
-  const list = lists[header[HEADER.activeList] as 0 | 1];
-  return [...list.subarray(1, 1 + (list[0] as number))].toSorted((a, b) => a - b);
+function inForce(columns: TableColumns): number[] {
+  return candidatesOf(columns).toSorted((a, b) => a - b);
 }
 
 /** A table of hosts a, b, c, …, whose list was built at 0 ms, when all were up. */
@@ -55,11 +55,10 @@ function openStage(count: number, rules = RULES) {
       writer.setOperatorStates(new Map(Object.entries(operatorStates))).map(({ name }) => name),
     listed: (nowMs = 0): string => {
       writer.rebuildCandidates(nowMs);
-      const list = columns.lists[columns.header[HEADER.activeList] as 0 | 1];
-      const slots = [...list.subarray(1, 1 + (list[0] as number))];
+      const slots = candidatesOf(columns);
       return names.filter((name) => slots.includes(slotOf(name))).join('') + (slots.length > names.length ? '?' : '');
     },
-    panics: () => [columns.header[HEADER.panic], readCounters(columns.counters).panics ?? 0],
+    panics: () => [columns.poolHeader[POOL_HEADER.panic], readCounters(columns.counters).panics ?? 0],
     warming: () => Object.fromEntries(names.map((name) => [name, columns.warmSince[slotOf(name)]]).filter(([, sinceMs]) => sinceMs !== 0)),
   };
 }

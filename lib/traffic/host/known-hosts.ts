@@ -14,7 +14,7 @@ import {
 } from '../../routing/ejection.js';
 import { isIdempotent, type OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
-import { HEADER } from '../../table/layout.js';
+import { HEADER, NO_POOL, POOL_HEADER, POOL_HEADER_CELLS } from '../../table/layout.js';
 import { clearRequests, recordReportedCost, recordServed } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
 import type { RequestHead } from '../wire/request-head.js';
@@ -108,6 +108,11 @@ export class KnownHosts {
     host.closeIdle();
   }
 
+  /** The index of a host's pool; `NO_POOL` if it is in none. */
+  poolOf(slot: number): number {
+    return this.#options.columns.pool[slot] as number;
+  }
+
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
     return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
@@ -121,19 +126,17 @@ export class KnownHosts {
 
   /** Whether requests may go to a host: it is in the table, not ejected by an operator, and not out. In a panic, "out" counts only if it has just refused a connection. */
   isCandidate({ slot, isRemoved }: Host, nowMs: number): boolean {
-    const { header, operator, avoidUntil } = this.#options.columns;
-    if (isRemoved || operator[slot] !== 0) return false;
-    return header[HEADER.panic] === 1 ? !((avoidUntil[slot] as number) > nowMs) : !this.isOut(slot, nowMs);
+    const { poolHeader, pool, operator, avoidUntil } = this.#options.columns;
+    const index = pool[slot] as number;
+    if (isRemoved || operator[slot] !== 0 || index === NO_POOL) return false;
+    return poolHeader[index * POOL_HEADER_CELLS + POOL_HEADER.panic] === 1
+      ? !((avoidUntil[slot] as number) > nowMs)
+      : !this.isOut(slot, nowMs);
   }
 
   /** The share (0..1) of recent requests on a host that failed or were answered 5xx. */
   failing(slot: number): number {
     return this.#options.columns.failing[slot] as number;
-  }
-
-  /** Number of healthy candidates: they come first in the list. */
-  get wellCount(): number {
-    return this.#options.columns.header[HEADER.well] as number;
   }
 
   /** Start of the next search among the candidates: searches start round-robin. */

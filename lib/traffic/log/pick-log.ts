@@ -47,7 +47,6 @@ export type NameOf = (slot: number, atMs: number) => string | null;
 
 /** The picks of the last requests. */
 export class PickLog implements PickTrace {
-  readonly #isPanic: () => boolean;
   readonly #size: number;
   /** The number of the last request; numbers begin with 1. */
   #requests = 0;
@@ -78,12 +77,8 @@ export class PickLog implements PickTrace {
   readonly #look: Uint8Array;
   readonly #figures: Float32Array;
 
-  /**
-   * @param isPanic whether too many hosts are out, so that all are used
-   * @param size how many requests are kept
-   */
-  constructor(isPanic: () => boolean, size = KEPT_REQUESTS) {
-    this.#isPanic = isPanic;
+  /** @param size how many requests are kept */
+  constructor(size = KEPT_REQUESTS) {
     this.#size = size;
     const picks = size * PICKS_PER_REQUEST;
     const looks = size * LOOKS_PER_REQUEST;
@@ -135,7 +130,7 @@ export class PickLog implements PickTrace {
     this.#attempt[at] = attempt;
     this.#algorithm[at] = ALGORITHMS.indexOf(algorithm);
     this.#candidates[at] = view.candidates()[0] as number;
-    this.#panic[at] = this.#isPanic() ? 1 : 0;
+    this.#panic[at] = view.isPanic ? 1 : 0;
     this.#excluded[at] = excluded;
     this.#loadsAgeMs[at] = nowMs - (view.fleet[FLEET.loadsAt] as number);
     this.#assumedCapacity[at] = view.fleet[FLEET.neutralCapacity] as number;

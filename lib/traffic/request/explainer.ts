@@ -5,7 +5,6 @@ import type { Clock } from '../../clock.js';
 import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
 import { createPolicy } from '../../routing/policy.js';
 import type { Random } from '../../routing/random.js';
-import { HEADER, type TableColumns } from '../../table/layout.js';
 import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
@@ -19,15 +18,9 @@ import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 /** Size of the dry runs' own pick log: each run needs only its own request. */
 const DRY_REQUESTS = 16;
 
-/** A pick log for this table. */
-export function createPickLog({ header }: TableColumns, size?: number): PickLog {
-  return new PickLog(() => header[HEADER.panic] === 1, size);
-}
-
 /** Dependencies of the explainer. */
 export interface ExplainerOptions {
   readonly context: ExchangeContext;
-  readonly columns: TableColumns;
   readonly random: Random;
   readonly clock: Clock;
   /** What requests are refused by. */
@@ -43,7 +36,7 @@ export class Explainer {
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
-    this.#dryLog = createPickLog(options.columns, DRY_REQUESTS);
+    this.#dryLog = new PickLog(DRY_REQUESTS);
   }
 
   /** A host has taken this slot. The previous host of the slot can't be named any more. */

@@ -57,7 +57,7 @@ export function pick(
         ? policy.pickLongLived(view, nowMs, excluded)
         : policy.pick(view, nowMs, excluded, cost);
     if (slot < 0) break;
-    least = objection(hosts, slot, nowMs, isRetry);
+    least = objection(hosts, view, slot, nowMs, isRetry);
     ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
     if (least !== UNKNOWN) best = hosts.get(slot);
   }
@@ -78,7 +78,7 @@ function search(
   const candidates = view.candidates();
   const count = candidates[0] as number;
   // In a panic the healthy ones come first.
-  const among = isRetry && hosts.wellCount > 0 ? Math.min(hosts.wellCount, count) : count;
+  const among = isRetry && view.wellCount > 0 ? Math.min(view.wellCount, count) : count;
   // If the known host is full, all are, and its queue has room: no other host is better.
   if (among === 0 || (!isRetry && objectionToKnown === FULL)) return known;
   const start = hosts.nextTurn();
@@ -88,7 +88,7 @@ function search(
   for (let i = 0; i < Math.min(among, MAX_LOOKS) && least > NOTHING; i++) {
     const slot = candidates[1 + ((start + i) % among)] as number;
     if (slot === excluded) continue;
-    const against = objection(hosts, slot, nowMs, isRetry);
+    const against = objection(hosts, view, slot, nowMs, isRetry);
     if (against === UNKNOWN) continue;
     ids?.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : against >= FULL ? LOOK.full : LOOK.eligible, Number.NaN);
     if (against >= least) continue;
@@ -99,9 +99,10 @@ function search(
   return best;
 }
 
-function objection(hosts: KnownHosts, slot: number, nowMs: number, isRetry: boolean): number {
+function objection(hosts: KnownHosts, view: HostView, slot: number, nowMs: number, isRetry: boolean): number {
   const host = hosts.get(slot);
-  if (host === undefined || host.isRemoved) return UNKNOWN;
+  // A list that was rewritten during the pick may hold another pool's hosts.
+  if (host === undefined || host.isRemoved || hosts.poolOf(slot) !== view.pool) return UNKNOWN;
   if (isRetry && hosts.isOut(slot, nowMs)) return OUT;
   if (!hosts.hasRoom(host)) return host.queue.isFull ? CROWDED : FULL;
   return isRetry ? hosts.failing(slot) : NOTHING;

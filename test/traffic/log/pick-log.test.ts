@@ -8,7 +8,8 @@ import { LOOK } from '../../../lib/model.js';
 import { decodeAnswer, encodeAnswer } from '../../../lib/redis/why-message.js';
 import { createPolicy } from '../../../lib/routing/policy.js';
 import { Random } from '../../../lib/routing/random.js';
-import { createPickLog, Explainer } from '../../../lib/traffic/request/explainer.js';
+import { setCandidates } from '../../support/candidates.js';
+import { Explainer } from '../../../lib/traffic/request/explainer.js';
 import type { ClientSide } from '../../../lib/traffic/client/client-side.js';
 import type { Attempt } from '../../../lib/traffic/request/attempt.js';
 import { FailureLog } from '../../../lib/traffic/log/failure-log.js';
@@ -25,6 +26,7 @@ const VIEW = buildView(3, {
   capacity: [4, Number.NaN, 2],
   usage: [0.25, 0.5, Number.NaN],
   fleet: { loadsAt: 960 },
+  isPanic: true,
 });
 const named = (slot: number): string => `h${slot}`;
 
@@ -38,7 +40,7 @@ function logOne(log: PickLog, ...looks: readonly (readonly [slot: number, look: 
 }
 
 test('a pick is explained with the figures of its time, the picked host first, and each host once', () => {
-  const log = new PickLog(() => true, 8);
+  const log = new PickLog(8);
   const request = logOne(
     log,
     [1, LOOK.warming, Number.NaN],
@@ -64,7 +66,7 @@ test('a pick is explained with the figures of its time, the picked host first, a
 });
 
 test('the last requests are remembered, and one whose hosts are overwritten is reported as forgotten', () => {
-  const log = new PickLog(() => false, 8);
+  const log = new PickLog(8);
   for (let i = 1; i <= 30; i++) assert.is(logOne(log, [0, LOOK.eligible, i]), i);
   for (let i = 1; i <= 30; i++)
     assert.equal([log.request(i) !== undefined, log.picksOf(i, named).length > 0, log.hadPicks(i)], [i > 22, i > 14, i > 22], String(i));
@@ -92,20 +94,19 @@ async function withExplainer(
   let nowMs = 1000;
   const stage = buildTrafficStage(() => nowMs++, { hostMaxInflight, queueTimeoutMs: 0 });
   try {
-    const log = createPickLog(stage.columns, 4);
+    const log = new PickLog(4);
     const context = {
       ...stage.context,
       ids: { log, failures: new FailureLog(4), prefix: '0123abcd' },
       policy: createPolicy('least-request', new Random(1), log),
     };
-    const explainer = new Explainer({ context, columns: stage.columns, random: new Random(2), clock: () => nowMs++, rules: DEFAULTS });
+    const explainer = new Explainer({ context, random: new Random(2), clock: () => nowMs++, rules: DEFAULTS });
     for (const slot of [0, 1]) {
       const host = { slot, name: `h${slot}`, url: `http://h${slot}:80` };
       stage.hosts.add(host);
       explainer.hostCame(host);
-      stage.columns.lists[0][1 + slot] = slot;
     }
-    stage.columns.lists[0][0] = 2;
+    setCandidates(stage.columns, [0, 1]);
     const request = async (target = '/a'): Promise<void> => {
       const client = {
         head: {
@@ -168,7 +169,7 @@ test('a request refused before a pick is reported as unpicked; a full host and a
       ['full'],
     );
     stage.columns.inflight.fill(0);
-    stage.columns.lists[0][0] = 0;
+    setCandidates(stage.columns, []);
     await request();
     assert.equal(
       explained(explainer.answer({ id: '0123abcd-2' })).picks.map(({ end, candidates, looked }) => [end, candidates, looked.length]),
@@ -197,12 +198,10 @@ test('a dry run needs no access log, counts nothing, starts nothing, does not ad
   try {
     for (const slot of [0, 1, 2]) {
       stage.hosts.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
-      stage.columns.lists[0][1 + slot] = slot;
     }
-    stage.columns.lists[0][0] = 3;
+    setCandidates(stage.columns, [0, 1, 2]);
     const explainer = new Explainer({
       context: stage.context,
-      columns: stage.columns,
       random: new Random(2),
       clock: () => 1000,
       rules: DEFAULTS,
@@ -221,13 +220,13 @@ test('a dry run needs no access log, counts nothing, starts nothing, does not ad
       ['GET', `/${'x'.repeat(1400)}`, 'MEERCAT_URL_TOO_LONG', /^status 414, /],
     ] as const) {
       const rules = { ...DEFAULTS, maxUrlSize: 1024 };
-      const strict = new Explainer({ context: stage.context, columns: stage.columns, random: new Random(2), clock: () => 1000, rules });
+      const strict = new Explainer({ context: stage.context, random: new Random(2), clock: () => 1000, rules });
       const told = explained(strict.answer({ method, target }));
       assert.equal([told.picks, told.code, told.failures.length], [[], code, 1]);
       assert.match(told.failures[0]?.reason ?? '', reason);
       assert.ok(decodeAnswer(encodeAnswer({ status: 'explained', explanation: told })).ok);
     }
-    stage.columns.lists[0][0] = 0;
+    setCandidates(stage.columns, []);
     assert.is(explained(explainer.answer({ method: 'GET', target: '/' })).picks[0]?.end, 'none');
   } finally {
     stage.stop();
@@ -237,9 +236,9 @@ test('a dry run needs no access log, counts nothing, starts nothing, does not ad
 test('a failed request is explained with its reasons, even after its picks are forgotten', () =>
   withExplainer(async ({ explainer, request, stage }) => {
     // No host can be picked.
-    for (const list of stage.columns.lists) list[0] = 0;
+    setCandidates(stage.columns, []);
     await request('/lost');
-    for (const list of stage.columns.lists) list[0] = 2;
+    setCandidates(stage.columns, [0, 1]);
     const { code, failures } = explained(explainer.answer({ id: '0123abcd-1' }));
     assert.equal([code, failures.map(({ attempt, host, outcome }) => [attempt, host, outcome])], ['', [[0, null, 'refused']]]);
     assert.match(failures[0]?.reason ?? '', /^no host can be picked/);

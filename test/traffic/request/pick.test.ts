@@ -7,7 +7,7 @@ import { ALGORITHMS, type Algorithm } from '../../../lib/model.js';
 import { AVOID_MS } from '../../../lib/routing/ejection.js';
 import { createPolicy } from '../../../lib/routing/policy.js';
 import { Random } from '../../../lib/routing/random.js';
-import { HEADER } from '../../../lib/table/layout.js';
+import { POOL_HEADER } from '../../../lib/table/layout.js';
 import { TableWriter } from '../../../lib/table/writer.js';
 import { pick } from '../../../lib/traffic/request/pick.js';
 import type { TrafficConfig } from '../../../lib/config/traffic-config.js';
@@ -61,7 +61,7 @@ for (const algorithm of ALGORITHMS) {
     withHosts(algorithm, ({ columns, picks }) => {
       for (const slot of [0, 1, 2, 4, 5, 7]) columns.ejectedUntil[slot] = Number.POSITIVE_INFINITY;
       assert.equal(picks(500), [0, 1, 2, 3, 4, 5, 6, 7]);
-      assert.is(columns.header[HEADER.panic], 1);
+      assert.is(columns.poolHeader[POOL_HEADER.panic], 1);
       assert.equal(picks(500, 0), [3, 6]);
       assert.equal(picks(500, 3), [6]);
       columns.state[6] = 2;

@@ -1,0 +1,160 @@
+// One table with hosts of several pools: each pool has candidates, medians and a panic of its own, and the index of a pool
+// that is gone is not used again before the traffic thread agrees.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FLEET, MAX_POOLS } from '../../lib/model.js';
+import { readCounters, counterOf } from '../../lib/table/counters.js';
+import { createTable, fleetOf, openTable } from '../../lib/table/layout.js';
+import { PoolIndexes } from '../../lib/table/pool-indexes.js';
+import { TableReader } from '../../lib/table/reader.js';
+import { TableWriter } from '../../lib/table/writer.js';
+import { candidatesOf } from '../support/candidates.js';
+import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
+
+const test = suite('pools of a table');
+
+const HOSTS = ['d1', 'd2', 'api/a1', 'api/a2', 'web/w1', 'gone/g1'];
+
+/** A table with these hosts, known to the traffic thread, and the pools `api` and `web`. */
+function openStage(rules = { maxEjectedPercent: 50, slowStartMs: 0 }) {
+  const columns = openTable(createTable(16));
+  const writer = new TableWriter(columns, counterOf(columns.counters), rules);
+  writer.setPools(['api', 'web']);
+  const { added } = writer.apply(
+    buildTable(
+      1,
+      1,
+      HOSTS.map((name) => buildRow(name)),
+    ),
+    0,
+  );
+  for (const { slot } of added) columns.known[slot] = 1;
+  writer.admitKnown();
+  let seq = 1;
+  const poolIndex = (name: string): number => writer.pools.find(([each]) => each === name)?.[1] ?? -1;
+  const nameOf = (slot: number): string => writer.hosts().find((host) => host.slot === slot)?.name ?? '?';
+  return {
+    columns,
+    writer,
+    poolIndex,
+    change: (...rows: ReturnType<typeof buildRow>[]) => writer.apply(buildChange(1, ++seq, rows), 0),
+    listed(pool: string): string[] {
+      writer.rebuildCandidates(0);
+      return candidatesOf(columns, poolIndex(pool)).map(nameOf);
+    },
+  };
+}
+
+test('each pool has its own candidates; a host whose pool the site does not have is in none', () => {
+  const { listed } = openStage();
+  assert.equal([listed('default'), listed('api'), listed('web')], [['d1', 'd2'], ['api/a1', 'api/a2'], ['web/w1']]);
+});
+
+test('a panic in one pool changes nothing in another', () => {
+  const { columns, change, listed, poolIndex, writer } = openStage();
+  change(buildRow('api/a1', { state: 'down' }), buildRow('api/a2', { state: 'down' }), buildRow('d1', { state: 'down' }));
+  assert.equal([listed('default'), listed('api')], [['d2'], ['api/a1', 'api/a2']]);
+  assert.equal(writer.panics, ['api']);
+  assert.is(readCounters(columns.counters).panics, 1);
+  const view = (name: string): TableReader => new TableReader(columns, 0, 9, poolIndex(name));
+  assert.equal([view('api').isPanic, view('api').wellCount, view('default').isPanic, view('default').wellCount], [true, 0, false, 1]);
+});
+
+test('medians are those of the pool', () => {
+  const { columns, change, writer, poolIndex } = openStage();
+  change(buildRow('api/a1', { capacity: 8 }), buildRow('api/a2', { capacity: 8 }), buildRow('d1', { capacity: 2 }));
+  writer.refreshNeutral(0);
+  const capacity = (name: string): number => fleetOf(columns, poolIndex(name))[FLEET.neutralCapacity] as number;
+  assert.equal([capacity('api'), capacity('default'), capacity('web')], [8, 2, Number.NaN]);
+});
+
+test('a reader follows its list wherever it lies, also when other pools grow', () => {
+  const { columns, writer, poolIndex } = openStage();
+  const web = new TableReader(columns, 0, 9, poolIndex('web'));
+  writer.rebuildCandidates(0);
+  const before = [...web.candidates().subarray(0, 2)];
+  const { added } = writer.apply(
+    buildTable(
+      1,
+      2,
+      [...HOSTS, 'd3', 'api/a3'].map((name) => buildRow(name)),
+    ),
+    0,
+  );
+  for (const { slot } of added) columns.known[slot] = 1;
+  for (let i = 0; i < 3; i++) {
+    writer.rebuildCandidates(0);
+    assert.equal([...web.candidates().subarray(0, 2)], before);
+  }
+});
+
+test('a pool that comes takes its hosts in, and one that goes loses them at once', () => {
+  const { writer, listed, columns, poolIndex } = openStage();
+  const api = new TableReader(columns, 0, 9, poolIndex('api'));
+  writer.setPools(['web', 'gone']);
+  assert.equal([listed('gone'), listed('web'), listed('default')], [['gone/g1'], ['web/w1'], ['d1', 'd2']]);
+  api.retire();
+  assert.is(api.candidates()[0], 0);
+  writer.setPools(['api', 'web']);
+  writer.releasePools();
+  assert.equal([listed('api'), listed('gone')], [['api/a1', 'api/a2'], []]);
+});
+
+test('an operator takes out a host of one pool by its id, and of all pools by its name', () => {
+  const columns = openTable(createTable(16));
+  const writer = new TableWriter(columns, () => undefined);
+  writer.setPools(['api', 'web']);
+  const { added } = writer.apply(
+    buildTable(
+      1,
+      1,
+      ['x', 'api/x', 'web/x', 'web/y'].map((name) => buildRow(name)),
+    ),
+    0,
+  );
+  for (const { slot } of added) columns.known[slot] = 1;
+  const listed = (): string[] => {
+    writer.rebuildCandidates(0);
+    return writer.pools
+      .flatMap(([, index]) => candidatesOf(columns, index))
+      .map((slot) => added.find((each) => each.slot === slot)?.name ?? '?');
+  };
+  writer.setOperatorStates(new Map([['api/x', 'drained' as const]]));
+  assert.equal(listed(), ['x', 'web/x', 'web/y']);
+  assert.equal(
+    writer.setOperatorStates(new Map([['x', 'ejected' as const]])).map(({ name }) => name),
+    ['x', 'api/x', 'web/x'],
+  );
+  assert.equal(listed(), ['web/y']);
+});
+
+test('an index is used again only after its pool was released, and a restarted thread keeps the indexes', () => {
+  const pools = new PoolIndexes();
+  assert.equal(pools.replace(['a', 'b']), [
+    ['a', 1],
+    ['b', 2],
+  ]);
+  assert.equal(pools.replace(['b', 'c']), [['c', 3]]);
+  pools.releaseGone();
+  assert.equal(pools.replace(['b', 'c', 'd']), [['d', 1]]);
+  assert.equal(pools.of('a'), -1);
+  assert.equal(new PoolIndexes(pools.all).all, pools.all);
+});
+
+test('hundred sites in a row use no more indexes than two of them', () => {
+  const pools = new PoolIndexes();
+  let most = 0;
+  for (let i = 0; i < 100; i++) {
+    pools.replace(Array.from({ length: 50 }, (_, j) => `p${i}-${j}`));
+    pools.releaseGone();
+    most = Math.max(most, ...pools.all.map(([, index]) => index));
+  }
+  assert.is(most, 100);
+  pools.replace(Array.from({ length: MAX_POOLS - 1 }, (_, j) => `q${j}`));
+  pools.releaseGone();
+  pools.replace(Array.from({ length: MAX_POOLS - 1 }, (_, j) => `q${j}`));
+  assert.is(pools.all.length, MAX_POOLS);
+});
+
+test.run();
