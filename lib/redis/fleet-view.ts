@@ -6,7 +6,7 @@ import type { Commands } from './connect.js';
 import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { readReply } from './replies.js';
-import { isName, originOf } from './names.js';
+import { isHostId, isName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
 import { splitSignature } from './signature.js';
@@ -94,7 +94,7 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   // Balancers that accept nothing unsigned ignore these, so nobody is to take them for what is in force.
   const inForce = isSigning ? Object.fromEntries(Object.entries(settings).filter(([field]) => !unsigned.includes(field))) : settings;
   const { operatorStates, wrong } = parseSettings(inForce);
-  const hosts = await readHashes(client, hostNames.filter(isName).toSorted(compareNames), keys.host);
+  const hosts = await readHashes(client, hostNames.filter(isHostId).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   if (unsigned.length > 0) {
     const fields = unsigned

@@ -4,7 +4,7 @@
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
-import { isName, originOf } from './names.js';
+import { isHostId, isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
 export const MAX_LOAD_LENGTH = 8 << 20;
@@ -46,7 +46,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const loads: HostLoad[] = [];
   for (const entry of hosts) {
     if (!Array.isArray(entry)) return rejected('malformed');
-    if (!isName(entry[0])) return rejected('name');
+    if (!isHostId(entry[0])) return rejected('name');
     const load = decodeHost(entry as [string, ...unknown[]]);
     if (load === undefined) return rejected('malformed');
     loads.push(load);
@@ -54,7 +54,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   if (!classes.every(isClass) || !Array.isArray(said) || !said.every(isSaid)) return rejected('malformed');
   const staticHosts: StaticHost[] = [];
   for (const entry of statics) {
-    if (!isFields(entry) || !isName(entry.name)) return rejected('name');
+    if (!isFields(entry) || !isHostId(entry.name)) return rejected('name');
     const url = originOf(entry.url);
     if (url === null) return rejected('malformed');
     staticHosts.push({ name: entry.name, url });

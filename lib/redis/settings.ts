@@ -5,7 +5,7 @@ import { MINUTE } from '../clock.js';
 import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
-import { isName } from './names.js';
+import { isHostId } from './names.js';
 import { defineVitalScript, runScript } from './script.js';
 import type { Expected, MessageSigner } from './sign.js';
 import { splitSignature, withoutSignature } from './signature.js';
@@ -64,9 +64,9 @@ export function parseSettings(fields: Readonly<Record<string, string>>): Setting
     const value = withoutSignature(whole);
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
     if (field === ALGORITHM_FIELD && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
-    else if (isName(name) && OPERATOR_STATES.includes(value as OperatorState) && operatorStates.size < MAX_OPERATOR_STATES)
+    else if (isHostId(name) && OPERATOR_STATES.includes(value as OperatorState) && operatorStates.size < MAX_OPERATOR_STATES)
       operatorStates.set(name, value as OperatorState);
-    else if (value !== TAKEN_BACK || (field !== ALGORITHM_FIELD && !isName(name))) wrong++;
+    else if (value !== TAKEN_BACK || (field !== ALGORITHM_FIELD && !isHostId(name))) wrong++;
     if (field.length <= MAX_FIELD_LENGTH && whole.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, whole);
   }
   return { algorithm, operatorStates, wrong, fields: remembered };

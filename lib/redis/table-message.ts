@@ -3,7 +3,7 @@
 import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isClassName } from './load-message.js';
-import { isMastership, isName, originOf } from './names.js';
+import { isHostId, isMastership, isName, originOf } from './names.js';
 
 /** Longer tables are dropped unread; 16,384 hosts with long names fit. */
 export const MAX_TABLE_LENGTH = 16 << 20;
@@ -96,7 +96,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
     if (row === undefined) return rejected('malformed');
     rows.push(row);
   }
-  if (!gone.every(isName)) return rejected('name');
+  if (!gone.every(isHostId)) return rejected('name');
   // A host that is both added and removed in one message would leak its slot.
   if (gone.length > 0 && rows.some(({ name }) => gone.includes(name))) return rejected('malformed');
   if (!Array.isArray(figures) || !Array.isArray(loads) || !Array.isArray(acks) || !acks.every(isAck)) return rejected('malformed');
@@ -140,7 +140,7 @@ function isCost(entry: unknown): entry is readonly [string, number] {
 
 // Access by index: destructuring uses an iterator, and there can be thousands of rows a second.
 function decodeFiguresRow(entry: unknown): FiguresRow | undefined {
-  if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
+  if (!Array.isArray(entry) || !isHostId(entry[0])) return undefined;
   const name = entry[0];
   const cpu = numberWithin(entry[1], 0, 1);
   const memory = numberWithin(entry[2], 0, 1);
@@ -151,7 +151,7 @@ function decodeFiguresRow(entry: unknown): FiguresRow | undefined {
 }
 
 function decodeLoadRow(entry: unknown): LoadRow | undefined {
-  if (!Array.isArray(entry) || !isName(entry[0])) return undefined;
+  if (!Array.isArray(entry) || !isHostId(entry[0])) return undefined;
   const name = entry[0];
   const inflight: unknown = entry[1];
   const longLived: unknown = entry[5] ?? 0;
@@ -166,7 +166,7 @@ function decodeLoadRow(entry: unknown): LoadRow | undefined {
 const isInflight = (value: unknown): value is number => isCount(value) && value <= 0x7fffffff;
 
 function decodeRow(entry: unknown): HostRow | undefined {
-  if (!isFields(entry) || !isName(entry.name)) return undefined;
+  if (!isFields(entry) || !isHostId(entry.name)) return undefined;
   const url = originOf(entry.url);
   const cpu = numberWithin(entry.cpu, 0, 1);
   const memory = numberWithin(entry.memory, 0, 1);
