@@ -3,8 +3,9 @@
 
 import type { Command } from 'commander';
 import { MINUTE } from '../lib/clock.js';
-import { DEFAULTS, parseCores, parseDuration, parseInteger, parseOrigin, parsePort } from '../lib/config/config.js';
+import { DEFAULTS, parseCores, parseDuration, parseInteger, parseOrigin, parsePool, parsePort } from '../lib/config/config.js';
 import { completeAddress } from '../lib/redis/address.js';
+import { DEFAULT_POOL } from '../lib/site-model.js';
 import { Flag, type UnknownVariable } from './flag.js';
 import { AGENT_CHECK_BIND, runAgent } from './run-agent.js';
 import { DEMO_HOSTS, runUp } from './run-up.js';
@@ -88,6 +89,12 @@ export function addAgent(program: Command, unknown: () => readonly UnknownVariab
     )
     .addOption(new Flag('--name <name>', "the host's name in the fleet (default: from the URL)"))
     .addOption(
+      new Flag('--pool <name>', `a pool that the host serves in; repeatable (default: ${DEFAULT_POOL})`, {
+        parse: parsePool,
+        isRepeatable: true,
+      }),
+    )
+    .addOption(
       new Flag('--interval <time>', 'how often to report', { parse: (text) => parseDuration('--interval', text, 100, MINUTE) }).default(
         1000,
         '1s',
@@ -121,6 +128,7 @@ Probes:
 
 Examples:
   meercat agent --url http://10.0.0.7:3000 --redis redis://10.0.0.1:6379
+  meercat agent --url http://10.0.0.7:3000 --pool api --pool api-canary
   meercat agent --url http://10.0.0.7:3000 --probe pid:4711
   meercat agent --url http://10.0.0.7:3000 --probe http://127.0.0.1:3000/load
 ${helpEnd('0 stopped in order; 1 the probe or a port cannot be used, or the probed process has ended', ...REDIS_VARIABLES)}`,

@@ -6,9 +6,11 @@ import type { Agent } from '../lib/agent/agent.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
-import { isName, NAME_RULE } from '../lib/redis/names.js';
+import { isName, NAME_RULE, POOL_RULE } from '../lib/redis/names.js';
+import { arePools, MAX_POOLS_PER_HOST } from '../lib/redis/report-message.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
+import { DEFAULT_POOL } from '../lib/site-model.js';
 import { warnOf } from './commands.js';
 import type { UnknownVariable } from './flag.js';
 
@@ -21,6 +23,7 @@ interface AgentFlags {
   readonly namespace: string;
   readonly url: string;
   readonly name?: string;
+  readonly pool?: readonly string[];
   readonly interval: number;
   readonly probe: string;
   readonly cores?: number;
@@ -40,6 +43,8 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
   checkFleet([flags.redis], flags.namespace);
   const name = flags.name ?? defaultHostName(flags.url);
   if (!isName(name)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--name: ${NAME_RULE}`);
+  const pools = flags.pool ?? [DEFAULT_POOL];
+  if (!arePools(pools)) throw new MeercatError('MEERCAT_BAD_CONFIG', `--pool: 1 to ${MAX_POOLS_PER_HOST} different names: ${POOL_RULE}`);
   const { listenAgentCheck: port, agentCheckBind: bind } = flags;
   if (bind !== undefined && port === undefined)
     throw new MeercatError('MEERCAT_BAD_CONFIG', '--agent-check-bind needs --listen-agent-check PORT: without it nothing is listened on');
@@ -63,6 +68,7 @@ export async function runAgent(flags: AgentFlags, unknown: readonly UnknownVaria
       namespace: flags.namespace,
       name,
       url: flags.url,
+      pools,
       agentKeyFile: flags.agentKey ?? '',
       intervalMs: flags.interval,
       probe: flags.probe,

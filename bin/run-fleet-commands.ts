@@ -5,7 +5,7 @@ import { checkFleet } from '../lib/config/config.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError } from '../lib/errors.js';
 import { ALGORITHMS } from '../lib/model.js';
-import { isName, NAME_RULE } from '../lib/redis/names.js';
+import { isHostId, NAME_RULE } from '../lib/redis/names.js';
 
 interface StatusFlags {
   readonly fleetKey?: string;
@@ -55,7 +55,7 @@ interface OperatorFlags {
 export async function runOperator(action: OperatorAction, host: string, flags: OperatorFlags): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const shown = JSON.stringify(host.slice(0, 80));
-  if (!isName(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
+  if (!isHostId(host)) throw new MeercatError('MEERCAT_BAD_CONFIG', `${shown} can't be the name of a host: ${NAME_RULE}`);
   const { operate } = await import('../lib/console/operator.js');
   await operate(
     { action, host, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },

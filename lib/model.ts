@@ -62,7 +62,9 @@ export interface Report extends HostFigures {
   readonly host: string;
   /** The host's origin (`http://10.0.0.7:8080`). */
   readonly url: string;
-  /** True when the host leaves: it must get no further requests. */
+  /** The pools that the host serves in, 1 to 16 of them; absent: in `default` alone. */
+  readonly pools?: readonly string[] | undefined;
+  /** True when the host leaves all of its pools: it must get no further requests. */
   readonly bye: boolean;
   /** Report interval of the agent, in ms: a host is silent after three missed reports. */
   readonly intervalMs: number;
@@ -80,6 +82,7 @@ export interface Report extends HostFigures {
 /** The load report in a host's response, on its way to the channel of reports. */
 export interface InbandReport extends HostFigures {
   readonly slot: number;
+  /** The host's id. */
   readonly host: string;
   readonly url: string;
   readonly eps: number | null;

@@ -66,6 +66,7 @@ test('help of every command tells each flag, what it means and its default', asy
       '--url',
       '--agent-key',
       '--name',
+      '--pool',
       '--interval',
       '--probe',
       '--cores',

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { type KeyFile, openKeyFile } from '../config/key-file.js';
 import { MeercatError, messageOf } from '../errors.js';
+import { hostIdOf } from '../host-id.js';
 import type { Log } from '../log.js';
 import type { Report } from '../model.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
@@ -40,6 +41,8 @@ export interface AgentConfig {
   readonly name: string;
   /** The host's origin, as reached by the balancers. */
   readonly url: string;
+  /** The pools that the host serves in: 1 to 16. */
+  readonly pools: readonly string[];
   /** The file with the agent's key; empty or missing: reports are not signed. */
   readonly agentKeyFile?: string | undefined;
   readonly intervalMs: number;
@@ -65,9 +68,10 @@ export interface Agent {
 
 /** Starts reporting. Rejects if the probe or the agent-check port can't be opened; survives any loss of Redis. */
 export async function startAgent(options: AgentConfig, log: Log): Promise<Agent> {
-  const { name, url, intervalMs } = options;
+  const { name, url, pools, intervalMs } = options;
   const address = parseRedisAddress(options.redis);
   const keys = buildKeys(options.namespace);
+  const hostKeys = pools.map((pool) => keys.host(hostIdOf(pool, name)));
   const ring = new KeyRing();
   const keyFile = openAgentKey(options, ring, log);
   const signer = new MessageSigner(ring, name);
@@ -86,7 +90,7 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
   let isGone = false;
   let deniedReason: string | undefined;
   let last: { readonly reading: ProbeReading; readonly atMs: number } | undefined;
-  const unknown = { host: name, url, cpu: null, memory: null, cores: null, rps: null, intervalMs, instance: randomUUID() };
+  const unknown = { host: name, url, pools, cpu: null, memory: null, cores: null, rps: null, intervalMs, instance: randomUUID() };
 
   // Before connecting to Redis: the handlers of that connection use it.
   const check = await openCheck();
@@ -150,13 +154,13 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
     }
   }
 
-  /** Detects another host of this name at another address: the master accepts its reports and drops ours. */
+  /** Detects another host of this name at another address, in one of the pools: the master accepts its reports and drops ours. */
   async function noticeSharedName(): Promise<void> {
-    const known = await client.hget(keys.host(name), 'url').catch(() => null);
-    const isShared = known !== null && known !== url;
-    if (isShared && !hasSharedName)
-      log('error', 'another host uses the same name: give each its own with --name', { host: name, other: known.slice(0, 200) });
-    hasSharedName = isShared;
+    const known = await Promise.all(hostKeys.map((key) => client.hget(key, 'url').catch(() => null)));
+    const other = known.find((each) => each !== null && each !== url);
+    if (typeof other === 'string' && !hasSharedName)
+      log('error', 'another host uses the same name: give each its own with --name', { host: name, other: other.slice(0, 200) });
+    hasSharedName = typeof other === 'string';
   }
 
   function publish(message: Report): void {
@@ -183,14 +187,14 @@ export async function startAgent(options: AgentConfig, log: Log): Promise<Agent>
       await new Promise((resolve) => {
         setTimeout(resolve, GOODBYE_EVERY_MS);
       });
-      const answers = Promise.all([client.exists(keys.host(name)), client.zcard(keys.balancers)]);
+      const answers = Promise.all([client.exists(...hostKeys), client.zcard(keys.balancers)]);
       const [isKnown, balancers] = await answers.catch((error: unknown) => (isDenial(reasonOf(error)) ? [0, 0] : [1, 1]));
       if (isKnown === 0 || balancers === 0) return;
     }
   }
 
   void report();
-  log('info', 'agent reports', { host: name, url, probe: probe.kind, interval_ms: intervalMs });
+  log('info', 'agent reports', { host: name, url, pools: pools.join(','), probe: probe.kind, interval_ms: intervalMs });
   return {
     agentCheckPort: check?.port ?? null,
     reloadKey: () => keyFile.reload(),

@@ -30,6 +30,7 @@ export {
   parseLogLevel,
   parseOrigin,
   parsePath,
+  parsePool,
   parsePort,
   parseSize,
   parseStaticHost,

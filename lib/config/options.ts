@@ -3,7 +3,9 @@
 
 import { MeercatError } from '../errors.js';
 import { nearestWord } from '../nearest.js';
-import { isName, NAME_RULE, originOf } from '../redis/names.js';
+import { isName, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
+import { arePools, MAX_POOLS_PER_HOST } from '../redis/report-message.js';
+import { DEFAULT_POOL } from '../site-model.js';
 import { type BalancerConfig, checkFleet, checkRelations, DEFAULTS } from './config.js';
 import { type Field, FIELDS } from './fields.js';
 import { defaultHostName } from './values.js';
@@ -25,6 +27,8 @@ export interface AgentOptions extends FleetOptions {
   readonly url: string;
   /** The host's name in the fleet; missing: the name and port of its URL. */
   readonly name?: string | undefined;
+  /** The pools that the host serves in, 1 to 16; `['default']` when it is missing. */
+  readonly pools?: readonly string[] | undefined;
   /** A file with the agent's key, which signs its reports; missing or empty: they are not signed. */
   readonly agentKeyFile?: string | undefined;
   /** How often it reports, in milliseconds, from 100 to 60000; 1000 when it is missing. */
@@ -68,6 +72,7 @@ export const AGENT_FIELDS: FieldTable = {
   ...FLEET_FIELDS,
   url: text('--url', 'http://host:port or https://host:port', (value) => originOf(value) !== null),
   name: text('--name', NAME_RULE, isName),
+  pools: { flag: '--pool', allowed: `1 to ${MAX_POOLS_PER_HOST} different names: ${POOL_RULE}`, accepts: arePools },
   agentKeyFile: text('--agent-key', 'the name of a file, empty for none', () => true),
   intervalMs: {
     flag: '--interval',
@@ -106,7 +111,7 @@ export function completeBalancer(options: BalancerOptions): BalancerConfig {
 
 /** The complete settings of an agent. Throws MEERCAT_BAD_CONFIG. */
 export function completeAgent(options: AgentOptions): CompleteAgentOptions {
-  const defaults = { ...FLEET_DEFAULTS, agentKeyFile: '', intervalMs: 1000, probe: 'auto', onGone: () => undefined };
+  const defaults = { ...FLEET_DEFAULTS, pools: [DEFAULT_POOL], agentKeyFile: '', intervalMs: 1000, probe: 'auto', onGone: () => undefined };
   const url = (options as Partial<AgentOptions> | null | undefined)?.url;
   const name = originOf(url) === null ? {} : { name: defaultHostName(url as string) };
   const settings = complete(options, { ...defaults, ...name }, AGENT_FIELDS) as unknown as CompleteAgentOptions;

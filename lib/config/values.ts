@@ -6,7 +6,7 @@ import { MINUTE, SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
 import { LOG_LEVELS, type LogLevel } from '../log.js';
 import { ALGORITHMS, type Algorithm, type StaticHost } from '../model.js';
-import { isName, NAME_RULE, originOf } from '../redis/names.js';
+import { isName, isPoolName, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
 import type { StatusRange } from './traffic-config.js';
 
 function refuse(message: string): never {
@@ -41,6 +41,12 @@ export function defaultHostName(origin: string): string {
 /** Reads the URL of a host: an origin. */
 export function parseOrigin(flag: string, text: string): string {
   return originOf(text.trim()) ?? refuse(`${flag}: ${quote(text)} is not http://host:port or https://host:port`);
+}
+
+/** Reads the name of a pool. */
+export function parsePool(text: string): string {
+  const name = text.trim();
+  return isPoolName(name) ? name : refuse(`--pool: ${quote(text)}: ${POOL_RULE}`);
 }
 
 /** Reads a port; 0 means any free one. */

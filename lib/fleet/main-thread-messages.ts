@@ -2,6 +2,7 @@
 // lib/fleet-listener.ts. Nothing is answered; whatever can't be sent to Redis now is dropped or sent later by its part.
 
 import { type Clock, SECOND } from '../clock.js';
+import { bareNameOf, poolOf } from '../host-id.js';
 import type { InbandReport } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { KeyRing } from '../redis/fleet-key.js';
@@ -84,9 +85,9 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
 /** Publishes those reports of hosts that no other balancer has just published. */
 function publishInband({ client, keys, clock, count, signer, inband }: MainThreadOptions, reports: readonly InbandReport[]): void {
   if (client.status !== 'ready') return;
-  for (const { slot: _, ...report } of inband.due(reports, clock())) {
+  for (const { slot: _, host, ...report } of inband.due(reports, clock())) {
     count('inband_published');
-    const text = encodeReport({ ...report, intervalMs: SECOND, bye: false, via: 'inband' });
+    const text = encodeReport({ ...report, host: bareNameOf(host), pools: [poolOf(host)], intervalMs: SECOND, bye: false, via: 'inband' });
     client.publish(keys.reports, signer.sign(keys.reports, text, 'balancer')).catch(() => undefined);
   }
 }

@@ -2,9 +2,11 @@
 // I/O and has no clock. Malformed input is dropped by the decoders; contradictions are resolved here.
 
 import { SECOND } from '../clock.js';
+import { hostIdOf } from '../host-id.js';
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
+import { DEFAULT_POOL } from '../site-model.js';
 import type { CostEstimate } from '../learning/cost-model.js';
 import { LEARN_MS } from '../redis/load-interval.js';
 import { FleetCosts } from './fleet-costs.js';
@@ -28,6 +30,7 @@ import {
   takeClaim,
 } from './host-entry.js';
 import { NamedHosts } from './named-hosts.js';
+import { hostsThatLeftPools } from './left-pools.js';
 import { Namesakes } from './namesakes.js';
 import { PendingChanges } from './pending-changes.js';
 
@@ -45,7 +48,11 @@ export class HostRegistry {
   readonly #rules: HostCheckRules;
   readonly #entries = new Map<string, HostEntry>();
   readonly #costs = new FleetCosts();
-  readonly #loads = new FleetLoads(this.#costs.model);
+  /** Costs are learned by machine, whose CPU is reported once for all of its pools: by URL, which the ids share. */
+  readonly #loads = new FleetLoads({
+    finished: (id, ...request) => this.#costs.model.finished(this.#entries.get(id)?.url ?? id, ...request),
+    reported: (...request) => this.#costs.model.reported(...request),
+  });
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
   readonly #pending = new PendingChanges();
@@ -83,19 +90,39 @@ export class HostRegistry {
   }
 
   /**
-   * Handles a report. One from another address is a conflict and dropped while the host is up or a balancer names it;
-   * so is a goodbye of another process than the one whose reports keep the host alive.
+   * Handles a report, which counts for the host in each of its pools. Returns the first outcome that is not `taken`, if
+   * there is one: pools may differ, since each has an entry of its own.
    */
   onReport(report: Report, nowMs: number): ReportOutcome {
-    if (report.via === 'inband') return this.#onInband(report, nowMs);
-    const known = this.#entries.get(report.host);
+    const ids = (report.pools ?? [DEFAULT_POOL]).map((pool) => hostIdOf(pool, report.host));
+    if (report.via !== 'inband' && !report.bye) this.#observeWork(ids, report, nowMs);
+    const outcomes = ids.map((id) => (report.via === 'inband' ? this.#onInband(id, report, nowMs) : this.#onAgent(id, report, nowMs)));
+    return outcomes.find((outcome) => outcome !== 'taken') ?? 'taken';
+  }
+
+  /** The CPU of the machine since its last report: once, in however many pools it serves. */
+  #observeWork(ids: readonly string[], { url, cpu, cores, intervalMs }: Report, nowMs: number): void {
+    const reportedAtMs = ids.map((id) => this.#entries.get(id)).find((entry) => entry?.url === url)?.reportedAtMs;
+    const windowMs = nowMs - (reportedAtMs ?? Number.NaN);
+    // After a pause a report covers only its own interval, whose length is unknown.
+    if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * intervalMs) {
+      this.#costs.model.observe(url, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
+    }
+  }
+
+  /**
+   * Handles an agent's report for one id. One from another address is a conflict and dropped while the host is up or a
+   * balancer names it; so is a goodbye of another process than the one whose reports keep the host alive.
+   */
+  #onAgent(id: string, report: Report, nowMs: number): ReportOutcome {
+    const known = this.#entries.get(id);
     if (report.bye) {
       if (known === undefined) return 'taken';
       if (known.url !== report.url) return 'conflict';
       // Only an agent can sign off, and only the host's own.
       if (!known.hasAgent) return 'taken';
       if (!known.agent.mayLeave(report.instance, nowMs)) return 'conflict';
-      this.#signOff(known, nowMs);
+      this.#signOff(known, 'said goodbye', nowMs);
       return 'taken';
     }
     if (known !== undefined && known.url !== report.url) {
@@ -109,19 +136,14 @@ export class HostRegistry {
       }
       this.#remove(known, 'replaced from another address', nowMs);
     }
-    let entry = this.#entries.get(report.host);
+    let entry = this.#entries.get(id);
     if (entry === undefined) {
       if (this.#entries.size >= MAX_HOSTS) return 'full';
-      entry = blankEntry(report.host, report.url, nowMs);
+      entry = blankEntry(id, report.url, nowMs);
       this.#add(entry);
-      this.#pending.addNews('host-joined', report.host, report.url);
+      this.#pending.addNews('host-joined', id, report.url);
     }
     const { cpu, memory, cores, rps } = report;
-    const windowMs = nowMs - (entry.reportedAtMs ?? Number.NaN);
-    // After a pause a report covers only its own interval, whose length is unknown.
-    if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * report.intervalMs) {
-      this.#costs.model.observe(report.host, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
-    }
     entry.figures = { cpu, memory, cores, rps };
     if (!entry.hasAgent) this.#pending.noteRow(entry.name);
     takeAgent(entry, report, nowMs);
@@ -136,8 +158,8 @@ export class HostRegistry {
    * Handles an in-band report. It changes figures only: it neither adds nor moves a host, and does not stand for an
    * agent. So a host without requests does not become silent; its figures just age.
    */
-  #onInband(report: Report, nowMs: number): ReportOutcome {
-    const entry = this.#entries.get(report.host);
+  #onInband(id: string, report: Report, nowMs: number): ReportOutcome {
+    const entry = this.#entries.get(id);
     if (entry === undefined || entry.url !== report.url) return 'unknown';
     if (entry.hasAgent && !isSilent(entry, nowMs)) return 'agent';
     const { cpu, memory, cores, rps } = report;
@@ -185,11 +207,16 @@ export class HostRegistry {
     this.#loads.rescale(this.#costs.tick(nowMs));
     this.#namesakes.tick(nowMs);
     for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
+    const leavers = hostsThatLeftPools(this.#entries.values(), nowMs);
     for (const entry of this.#entries.values()) {
       const isNamed = this.#named.isNamed(entry.name);
       if (isNamed && entry.hasAgent && nowMs - entry.awaitedSinceMs >= FORGET_AFTER_MS) this.#loseAgent(entry, nowMs);
       if (entry.hasAgent && entry.agent.hasUnheardGoodbye && isSilent(entry, nowMs)) {
-        this.#signOff(entry, nowMs);
+        this.#signOff(entry, 'said goodbye', nowMs);
+        continue;
+      }
+      if (leavers.has(entry)) {
+        this.#signOff(entry, 'its agent reports it in other pools', nowMs);
         continue;
       }
       if (entry.state === 'up') this.#settle(entry, nowMs);
@@ -269,9 +296,9 @@ export class HostRegistry {
   }
 
   /** Handles a goodbye that counts. */
-  #signOff(entry: HostEntry, nowMs: number): void {
+  #signOff(entry: HostEntry, detail: string, nowMs: number): void {
     if (this.#named.isNamed(entry.name)) this.#loseAgent(entry, nowMs);
-    else this.#remove(entry, 'said goodbye', nowMs);
+    else this.#remove(entry, detail, nowMs);
   }
 
   /** Handles a goodbye or long silence of a static host's agent: the host stays, as balancers name it, but its figures are discarded. */

@@ -2,7 +2,7 @@
 // A master's `left` or `released` makes the next slave take over.
 
 import { type Decoded, decodeFields, isCount, MESSAGE_VERSION, rejected } from './decode.js';
-import { isMastership, isHostId } from './names.js';
+import { isHostId, isMastership, isName } from './names.js';
 import { checkAsked, type WhyAsked } from './why-message.js';
 
 /** All kinds of events. */
@@ -74,8 +74,9 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   const decoded = decodeFields(text, MAX_EVENT_LENGTH);
   if (!decoded.ok) return decoded;
   const { event, name, term, mastership, detail, asked } = decoded.value;
-  if (!isHostId(name)) return rejected('name');
   if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
+  const isNamed = (event as EventKind).startsWith('host-') ? isHostId : isName;
+  if (!isNamed(name)) return rejected('name');
   if (term !== undefined && !isCount(term)) return rejected('malformed');
   if (mastership !== undefined && !isMastership(mastership)) return rejected('malformed');
   if (detail !== undefined && typeof detail !== 'string') return rejected('malformed');

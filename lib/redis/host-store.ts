@@ -2,6 +2,7 @@
 // and writes the host hashes and the snapshot: it does nothing for a stale master. Changes that need no storage are
 // published without it: balancers drop messages of an older term.
 
+import { poolOf } from '../host-id.js';
 import type { HostRow, HostTable, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
@@ -133,7 +134,7 @@ export async function readSnapshot(client: Commands, keys: Keys, gate?: MessageG
   return gate === undefined ? openUnchecked(text) : openTableMessage(gate, keys.table, text, true);
 }
 
-/** The names of all hosts in Redis, whoever wrote them. Rejects if it is unreachable. */
+/** The ids of all hosts in Redis, whoever wrote them. Rejects if it is unreachable. */
 export async function readHostNames(client: Commands, keys: Keys): Promise<string[]> {
   return (await client.zrange(keys.hosts, '0', '-1')).filter(isHostId);
 }
@@ -142,7 +143,7 @@ export async function readHostNames(client: Commands, keys: Keys): Promise<strin
 function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
   const plain = (figure: number | null, places: number): string | number => (figure === null ? '' : Number(figure.toFixed(places)));
   return [
-    ...['name', row.name, 'url', row.url, 'state', row.state],
+    ...['name', row.name, 'pool', poolOf(row.name), 'url', row.url, 'state', row.state],
     ...['cpu', plain(row.cpu, 3), 'memory', plain(row.memory, 3), 'cores', plain(row.cores, 2)],
     ...['inflight', row.open, 'long_lived', row.longLived, 'awaited', row.inflight],
     ...['rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],

@@ -57,7 +57,7 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   if (!classes.every(isClass) || !Array.isArray(said) || !said.every(isSaid)) return rejected('malformed');
   const staticHosts: StaticHost[] = [];
   for (const entry of statics) {
-    if (!isFields(entry) || !isName(entry.name)) return rejected('name');
+    if (!isFields(entry) || !isHostId(entry.name)) return rejected('name');
     const url = originOf(entry.url);
     if (url === null) return rejected('malformed');
     staticHosts.push({ name: entry.name, url });

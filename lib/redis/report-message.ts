@@ -2,7 +2,8 @@
 
 import type { HostFigures, Report } from '../model.js';
 import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
-import { isName, originOf } from './names.js';
+import { DEFAULT_POOL } from '../site-model.js';
+import { isName, isPoolName, originOf } from './names.js';
 
 /** Longer reports are dropped unread. */
 export const MAX_REPORT_LENGTH = 4096;
@@ -14,9 +15,12 @@ const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 60_000;
 const DEFAULT_INTERVAL_MS = 1000;
 
+/** Maximum pools that one host serves in; with the longest names, a report is still short enough. */
+export const MAX_POOLS_PER_HOST = 16;
+
 /** Encodes a report: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
-  const { host, url, cpu, memory, cores, rps, intervalMs, bye, instance, via, eps } = report;
+  const { host, url, cpu, memory, cores, rps, intervalMs, bye, instance, via, eps, pools } = report;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     host,
@@ -26,6 +30,7 @@ export function encodeReport(report: Report): string {
     cores,
     rps,
     interval: intervalMs,
+    ...(pools !== undefined && !isDefault(pools) && { pools }),
     ...(bye && { bye }),
     ...(instance !== undefined && { instance }),
     ...(via && { via }),
@@ -39,6 +44,8 @@ export function decodeReport(text: unknown): Decoded<Report> {
   if (!decoded.ok) return decoded;
   const fields = decoded.value;
   if (!isName(fields.host) || (fields.instance !== undefined && !isName(fields.instance))) return rejected('name');
+  const { pools } = fields;
+  if (pools !== undefined && !arePools(pools)) return rejected('name');
   const url = originOf(fields.url);
   if (url === null || (fields.bye !== undefined && typeof fields.bye !== 'boolean')) return rejected('malformed');
   const isInband = fields.via === 'inband';
@@ -55,6 +62,7 @@ export function decodeReport(text: unknown): Decoded<Report> {
   const { instance } = fields;
   const said = {
     ...(instance !== undefined && { instance: instance as string }),
+    ...(pools !== undefined && !isDefault(pools) && { pools }),
     ...(isInband && { via: 'inband' as const }),
     ...(eps !== null && { eps }),
   };
@@ -62,6 +70,22 @@ export function decodeReport(text: unknown): Decoded<Report> {
     ok: true,
     value: { host: fields.host, url, ...figures, intervalMs: intervalMs ?? DEFAULT_INTERVAL_MS, bye: fields.bye === true, ...said },
   };
+}
+
+/** Earlier balancers do not know the field: it stands only where it says something. */
+function isDefault(pools: readonly string[]): boolean {
+  return pools.length === 1 && pools[0] === DEFAULT_POOL;
+}
+
+/** Whether these are names of pools, none of them twice. */
+export function arePools(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= MAX_POOLS_PER_HOST &&
+    value.every(isPoolName) &&
+    new Set(value).size === value.length
+  );
 }
 
 function areFigures(figures: Record<keyof HostFigures, number | null | undefined>): figures is HostFigures {

@@ -76,7 +76,7 @@ function explanationOf({ id, at, className, costMs, isCostKnown, picks, code = '
 
 function failureOf({ attempt, host, outcome, reason }: Fields): Failure | null {
   const number = figure(attempt);
-  if (typeof number !== 'number' || !isNameOrNull(host)) return null;
+  if (typeof number !== 'number' || !isHostIdOrNull(host)) return null;
   if (typeof outcome !== 'string' || !/^[a-z-]{1,32}$/.test(outcome)) return null;
   if (typeof reason !== 'string' || !/^[ -~]{0,256}$/.test(reason)) return null;
   return { attempt: number, host, outcome, reason };
@@ -93,7 +93,7 @@ function pickOf({ algorithm, isPanic, isTableOld, excluded, loadsAgeMs, looked, 
   const age = figure(loadsAgeMs);
   if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean' || typeof isTableOld !== 'boolean') return null;
   if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
-  if (!isNameOrNull(excluded) || !isNameOrNull(picked)) return null;
+  if (!isHostIdOrNull(excluded) || !isHostIdOrNull(picked)) return null;
   const list = listOf(looked, lookedOf);
   return list === null
     ? null
@@ -125,7 +125,7 @@ function lookedOf({ host, look, score, capacity, speed, usage, reportAgeMs, ...m
     usage: figure(usage),
     reportAgeMs: figure(reportAgeMs),
   };
-  if (!areNumbers(numbers) || !areKnown(known) || !isNameOrNull(host) || !LOOKS.includes(look as Look)) return null;
+  if (!areNumbers(numbers) || !areKnown(known) || !isHostIdOrNull(host) || !LOOKS.includes(look as Look)) return null;
   return { host, look: look as Look, ...numbers, ...known };
 }
 
@@ -142,7 +142,7 @@ function areKnown<Name extends string>(figures: Record<Name, number | null | und
   return Object.values(figures).every((value) => value !== undefined);
 }
 
-function isNameOrNull(value: unknown): value is string | null {
+function isHostIdOrNull(value: unknown): value is string | null {
   return value === null || isHostId(value);
 }
 

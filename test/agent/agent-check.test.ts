@@ -238,6 +238,7 @@ async function withAgent<T>(options: Partial<AgentConfig>, fn: (agent: Agent, li
       namespace: 'meercat',
       name: 'h',
       url: 'http://127.0.0.1:3000',
+      pools: ['default'],
       intervalMs: 100,
       probe: 'machine',
       onGone: () => undefined,

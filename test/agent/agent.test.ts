@@ -130,6 +130,53 @@ test('a host is in the fleet as soon as its agent reports, with all its figures,
     ),
   ));
 
+test('a host is in each pool that its agent names, and leaves all of them with one goodbye', () =>
+  withRedis(({ url }) =>
+    withMaster(url, () =>
+      withAgent(url, ['--name', 'h1', '--interval', '200ms', '--pool', 'default', '--pool', 'api'], (agent) =>
+        withClients([url], async (client) => {
+          const fields = (id: string) => client.hmget(`meercat:host:${id}`, 'name', 'pool', 'url', 'agent');
+          await until(async () => (await client.exists('meercat:host:h1', 'meercat:host:api/h1')) === 2, {
+            what: 'the host in both pools',
+          });
+          assert.equal(
+            [await fields('h1'), await fields('api/h1')],
+            [
+              ['h1', 'default', HOST_URL, 'yes'],
+              ['api/h1', 'api', HOST_URL, 'yes'],
+            ],
+          );
+          const status = await meercatHere(['status', '--json'], { MEERCAT_REDIS: url });
+          const { hosts } = JSON.parse(status.stdout) as { hosts: { name: string }[] };
+          assert.equal(
+            hosts.map(({ name }) => name),
+            ['api/h1', 'h1'],
+          );
+          const drained = await meercatHere(['drain', 'api/h1'], { MEERCAT_REDIS: url });
+          assert.equal([drained.code, await client.hget('meercat:settings', 'host:api/h1')], [0, 'drained']);
+          agent.kill();
+          assert.equal(await ended(agent), { code: 0, signal: null });
+          assert.equal(
+            [await client.exists('meercat:host:h1', 'meercat:host:api/h1'), await client.zcard('meercat:hosts')],
+            [0, 0],
+            'the agent ends once the fleet knows',
+          );
+        }),
+      ),
+    ),
+  ));
+
+test('pools that cannot be are refused at the start', async () => {
+  const flags = ['agent', '--url', HOST_URL];
+  for (const [pools, message] of [
+    [['a/b'], '--pool: "a/b": letters, digits and _ - only, starting with a letter or digit, at most 63'],
+    [['api', 'api'], '--pool: 1 to 16 different names: letters, digits and _ - only, starting with a letter or digit, at most 63'],
+  ] as const) {
+    const { code, stderr } = await meercatHere([...flags, ...pools.flatMap((name) => ['--pool', name])]);
+    assert.equal([code, stderr.includes(message)], [2, true], stderr);
+  }
+});
+
 test('reports come at their interval with jitter, and the host’s default name comes from its URL', () =>
   withRedis((redis) =>
     withReports(redis, (heard) =>

@@ -47,7 +47,7 @@ function withHost<T>(redis: string, host: Host, fn: () => Promise<T>): Promise<T
     ({ url }) =>
       withAgentCheck(async (probe) => {
         const agent: Agent = await startAgent(
-          { redis, namespace: KEYS.namespace, name: host.name, url, intervalMs: 300, probe, onGone: () => undefined },
+          { redis, namespace: KEYS.namespace, name: host.name, url, pools: ['default'], intervalMs: 300, probe, onGone: () => undefined },
           () => undefined,
         );
         try {

@@ -61,11 +61,13 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
     const rows = [
       buildRow('h1', { cpu: 0.12345, memory: 0.5, cores: 1.5, rps: 3.25, ageMs: 678, inflight: 4, longLived: 3, open: 9, fleetRps: 9.99 }),
       buildRow('s1', { isStatic: true, state: 'down', cpu: null, memory: null, cores: null, ageMs: null }),
+      buildRow('api/h1', { url: 'http://h1:8080', ageMs: 1000 }),
     ];
     const table = buildTable(3, 1, rows);
     assert.equal(await write(table, rows, table), { kind: 'written' });
     assert.equal(await client.hgetall(KEYS.host('h1')), {
       name: 'h1',
+      pool: 'default',
       url: 'http://h1:8080',
       state: 'up',
       cpu: '0.123',
@@ -83,9 +85,17 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       conflict: '',
       reported: '2026-01-02T03:04:05.000Z',
     });
+    assert.equal([await client.hget(KEYS.host('api/h1'), 'pool'), await readHostNames(client, KEYS)], ['api', ['api/h1', 'h1', 's1']]);
     const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
     assert.equal([cpu, agent, reported, state], ['', 'no', '', 'down']);
-    assert.equal(await client.zrange(KEYS.hosts, '0', '-1', 'WITHSCORES'), ['h1', String(NOW_MS - 678), 's1', String(NOW_MS)]);
+    assert.equal(await client.zrange(KEYS.hosts, '0', '-1', 'WITHSCORES'), [
+      'api/h1',
+      String(NOW_MS - 1000),
+      'h1',
+      String(NOW_MS - 678),
+      's1',
+      String(NOW_MS),
+    ]);
     assert.is(await client.get(KEYS.term), `3 ${mastershipOf(3)}`);
     for (const [key, ttlMs] of [
       [KEYS.host('h1'), HOST_TTL_MS],
@@ -97,7 +107,7 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
     }
     const snapshot = await readSnapshot(client, KEYS);
     assert.ok(snapshot?.ok);
-    assert.equal(snapshot?.ok === true && snapshot.value.hosts.map(({ name }) => name), ['h1', 's1']);
+    assert.equal(snapshot?.ok === true && snapshot.value.hosts.map(({ name }) => name), ['h1', 's1', 'api/h1']);
     await until(() => published.length === 1);
     assert.equal(published[0]?.stamp, { term: 3, mastership: mastershipOf(3), seq: 1 });
   }));

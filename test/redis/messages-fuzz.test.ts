@@ -8,8 +8,8 @@ import { HOST_STATES } from '../../lib/model.js';
 import type { Decoded } from '../../lib/redis/decode.js';
 import { decodeEvent, encodeEvent, EVENT_KINDS, type FleetEvent } from '../../lib/redis/event-message.js';
 import { decodeLoad, encodeLoad } from '../../lib/redis/load-message.js';
-import { isName, originOf } from '../../lib/redis/names.js';
-import { decodeReport, encodeReport } from '../../lib/redis/report-message.js';
+import { isHostId, isName, originOf } from '../../lib/redis/names.js';
+import { arePools, decodeReport, encodeReport } from '../../lib/redis/report-message.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
 import { Random } from '../../lib/routing/random.js';
 import { buildChange, buildRow } from '../support/host-rows.js';
@@ -26,31 +26,32 @@ const isCount = (count: number) => Number.isSafeInteger(count) && count >= 0;
 function checkReport(report: Report): void {
   assert.ok(isName(report.host) && originOf(report.url) === report.url && typeof report.bye === 'boolean');
   assert.ok(isWithin(report.cpu, 1) && isWithin(report.memory, 1) && isWithin(report.cores, 4096) && isWithin(report.rps, 1e9));
+  assert.ok(report.pools === undefined || arePools(report.pools));
   assert.ok(report.intervalMs >= 50 && report.intervalMs <= 60_000);
 }
 
 function checkLoad(load: LoadMessage): void {
   assert.ok(isName(load.balancer) && isName(load.instance) && typeof load.isFull === 'boolean');
-  assert.ok(load.hosts.every(({ host, inflight, served }) => isName(host) && isCount(inflight) && isCount(served) && inflight < 2 ** 31));
-  assert.ok(load.statics.every(({ name, url }) => isName(name) && originOf(url) === url));
+  assert.ok(load.hosts.every(({ host, inflight, served }) => isHostId(host) && isCount(inflight) && isCount(served) && inflight < 2 ** 31));
+  assert.ok(load.statics.every(({ name, url }) => isHostId(name) && originOf(url) === url));
 }
 
 function checkTable(table: HostTable): void {
   assert.ok(isCount(table.stamp.term) && table.stamp.term > 0 && isCount(table.stamp.seq) && isCount(table.previousSeq));
-  assert.ok(table.gone.every(isName));
+  assert.ok(table.gone.every(isHostId));
   assert.ok(table.everyMs === undefined || isWithin(table.everyMs, 10_000));
   for (const { name, cpu, memory, cores, ageMs } of table.figures) {
-    assert.ok(isName(name) && isWithin(cpu, 1) && isWithin(memory, 1) && isWithin(cores, 4096) && isWithin(ageMs, 1e10));
+    assert.ok(isHostId(name) && isWithin(cpu, 1) && isWithin(memory, 1) && isWithin(cores, 4096) && isWithin(ageMs, 1e10));
   }
   for (const row of table.hosts) {
-    assert.ok(isName(row.name) && originOf(row.url) === row.url && HOST_STATES.includes(row.state) && typeof row.isStatic === 'boolean');
+    assert.ok(isHostId(row.name) && originOf(row.url) === row.url && HOST_STATES.includes(row.state) && typeof row.isStatic === 'boolean');
     assert.ok(isWithin(row.cpu, 1) && isWithin(row.memory, 1) && isWithin(row.cores, 4096) && isWithin(row.rps, 1e9));
     assert.ok(isWithin(row.ageMs, 1e10) && isCount(row.inflight) && row.fleetRps >= 0 && row.fleetRps <= 1e9);
   }
 }
 
 function checkEvent(event: FleetEvent): void {
-  assert.ok(EVENT_KINDS.includes(event.kind) && isName(event.name) && (event.term === undefined || isCount(event.term)));
+  assert.ok(EVENT_KINDS.includes(event.kind) && isHostId(event.name) && (event.term === undefined || isCount(event.term)));
   // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
   assert.ok(event.detail === undefined || (event.detail.length <= 200 && !/[\u0000-\u001f\u007f-\u009f]/.test(event.detail)));
 }

@@ -97,9 +97,10 @@ const HOSTILE_NAMES = [
   '名',
   '\u202ea',
   'a/b/c',
-  '/b',
+  'a.b/h',
+  'default/h',
+  '/h',
   'a/',
-  'default/b',
   'a*',
   'a{b}',
   'a\\',
@@ -264,13 +265,29 @@ test('hostile names are dropped in every field', () => {
   }
 });
 
-test('a pool before a host’s name is part of its id, and of no other name', () => {
-  const name = 'api/web-1';
-  assert.equal([load({ hosts: [[name, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]] }), row({ name }), table({ gone: [name] })], ['ok', 'ok', 'ok']);
-  assert.equal(
-    [report({ host: name }), load({ balancer: name }), load({ statics: [{ name, url: 'http://h' }] })],
-    ['name', 'name', 'name'],
-  );
+test('the id of a host in another pool than default is accepted where hosts are named, and nowhere else', () => {
+  const id = 'api/h1';
+  assert.is(load({ hosts: [[id, ...Array<number>(11).fill(0)]] }), 'ok');
+  assert.is(load({ statics: [{ name: id, url: 'http://h' }] }), 'ok');
+  assert.is(row({ name: id }), 'ok');
+  assert.is(table({ gone: [id], figures: [[id, 0, 0, 0, 0]], loads: [[id, 0, 0, 0, 0]] }), 'ok');
+  const event = (kind: string) => reasonOf(decodeEvent(JSON.stringify({ v: 1, event: kind, name: id })));
+  assert.equal([event('host-up'), event('balancer-joined')], ['ok', 'name']);
+  assert.equal([report({ host: id }), load({ balancer: id }), load({ instance: id })], ['name', 'name', 'name']);
+});
+
+test('a report names 1 to 16 pools, each once; without the field it means the pool default, which is not written', () => {
+  const pools = Array.from({ length: 16 }, (_, i) => `p${i}`);
+  assert.equal(valueOf(decodeReport(encodeReport({ ...REPORT, pools }))).pools, pools);
+  assert.equal(valueOf(decodeReport(encodeReport({ ...REPORT, pools: ['default', 'api'] }))).pools, ['default', 'api']);
+  assert.is(encodeReport({ ...REPORT, pools: ['default'] }), encodeReport(REPORT));
+  assert.equal(valueOf(decodeReport(encodeReport(REPORT))).pools, undefined);
+  for (const wrong of [[], [...pools, 'p16'], ['a', 'a'], ['a', 'a/b'], ['a.b'], ['x'.repeat(64)], ['__proto__'], 'a', null, {}, [7]]) {
+    assert.is(report({ pools: wrong }), 'name', JSON.stringify(wrong));
+  }
+  const longest = pools.map((name) => name.padEnd(63, 'x'));
+  const most = { ...REPORT, host: 'h'.repeat(128), url: `http://${'a.'.repeat(250)}b`, pools: longest, instance: 'i'.repeat(128) };
+  assert.equal(valueOf(decodeReport(encodeReport(most))).pools, longest);
 });
 
 test('names such as `constructor` are ordinary names', () => {

@@ -112,7 +112,14 @@ export const BAD_REPORTS: Readonly<Record<string, readonly string[]>> = {
     ...[0, 49, 60_001].map((interval) => json(OK_REPORT, { interval })),
   ],
   reports_dropped_version: [json(OK_REPORT, { v: undefined }), ...OTHER_VERSIONS.map((v) => json(OK_REPORT, { v }))],
-  reports_dropped_name: [json(OK_REPORT, { host: undefined }), ...HOSTILE_NAMES.map((host) => json(OK_REPORT, { host }))],
+  reports_dropped_name: [
+    json(OK_REPORT, { host: undefined }),
+    ...[...HOSTILE_NAMES, 'api/h1'].map((host) => json(OK_REPORT, { host })),
+    ...HOSTILE_NAMES.map((pool) => json(OK_REPORT, { pools: ['api', pool] })),
+    ...[[], null, 'api', {}, ['api', 'api'], ['api/h1'], ['a.b'], Array.from({ length: 17 }, (_, i) => `p${i}`)].map((pools) =>
+      json(OK_REPORT, { pools }),
+    ),
+  ],
 };
 
 /** Load messages that are dropped, by the counter that counts them. */
