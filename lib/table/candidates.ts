@@ -93,7 +93,7 @@ export class CandidateList {
     this.#isListed.fill(0);
     this.#mark(list);
     if (isPanic && !this.isPanic) this.#count('panics');
-    putInForce(this.#columns, { list, well, isPanic });
+    putInForce(this.#columns, { list, well, isPanic, isWeighted: this.#isWeighted() });
     return rebuildAtMs;
   }
 
@@ -109,6 +109,15 @@ export class CandidateList {
       const slot = list[i] as number;
       if (this.#isListed[slot] === 0) setWarmSince(this.#columns, slot, nowMs);
     }
+  }
+
+  /** Whether the weights of the listed hosts differ. */
+  #isWeighted(): boolean {
+    const { weight } = this.#columns;
+    const list = this.#list;
+    const first = weight[list[1] as number];
+    for (let i = 2; i <= (list[0] as number); i++) if (weight[list[i] as number] !== first) return true;
+    return false;
   }
 
   #inForce(): Int32Array {

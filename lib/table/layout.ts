@@ -13,6 +13,8 @@ export const DEFAULT_SLOTS = 16_384;
 export const HEADER = {
   /** Which of the two candidate lists is in force: 0 or 1. */
   activeList: 0,
+  /** Changes after each new candidate list, and wraps. Odd: the candidates' weights differ. */
+  epoch: 1,
   /** Requests in flight on all hosts; written by the traffic thread. */
   inflight: 2,
   /** 1 in panic mode: too many hosts are out, so all are candidates. */
@@ -70,6 +72,8 @@ export interface FleetColumns {
   readonly othersWork: Float64Array;
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
+  /** The host's weight, as the site says; 1 is usual. */
+  readonly weight: Float64Array;
 }
 
 /** Columns that only the traffic thread writes: its own requests, and its verdicts on hosts. */
@@ -117,7 +121,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly counters: Float64Array;
 }
 
-const WIDE_COLUMNS = 23 + MAX_CLASSES;
+const WIDE_COLUMNS = 24 + MAX_CLASSES;
 const NARROW_COLUMNS = 10 + MAX_CLASSES;
 
 function sizeOf(slots: number): number {
@@ -180,6 +184,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     othersWork: wide(slots),
     capacity: wide(slots),
     speed: wide(slots),
+    weight: wide(slots),
     work: wide(slots),
     startSum: wide(slots),
     elapsedSum: wide(slots),

@@ -5,6 +5,7 @@ import { HEADER, type TableColumns } from './layout.js';
 
 /** A policy's view of the shared table. */
 export class TableReader implements HostView {
+  readonly weight: Float64Array;
   readonly usage: Float64Array;
   readonly reportedAt: Float64Array;
   readonly avoidUntil: Float64Array;
@@ -26,6 +27,7 @@ export class TableReader implements HostView {
   readonly #lists: readonly [Int32Array, Int32Array];
 
   constructor(columns: TableColumns, slowStartMs = 0, maxInflight = Number.POSITIVE_INFINITY) {
+    this.weight = columns.weight;
     this.usage = columns.usage;
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
@@ -45,6 +47,10 @@ export class TableReader implements HostView {
     this.fleet = columns.fleet;
     this.#header = columns.header;
     this.#lists = columns.lists;
+  }
+
+  get epoch(): number {
+    return Atomics.load(this.#header, HEADER.epoch);
   }
 
   /**

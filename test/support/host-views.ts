@@ -26,6 +26,8 @@ export interface ViewOptions {
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
+  /** By slot; 1 by default. */
+  readonly weight?: readonly number[];
   /** By slot; unknown by default. */
   readonly capacity?: readonly number[];
   readonly speed?: readonly number[];
@@ -46,6 +48,8 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
   for (const [name, figure] of Object.entries(options.fleet ?? {})) fleet[FLEET[name as keyof typeof FLEET]] = figure;
   return {
     candidates: () => list,
+    epoch: new Set(candidates.map((slot) => options.weight?.[slot] ?? 1)).size > 1 ? 1 : 0,
+    weight: column(options.weight, 1),
     usage: column(options.usage, 0.5),
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
@@ -81,6 +85,8 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
     reads,
     view: {
       candidates: () => list,
+      epoch: view.epoch,
+      weight: counting(view.weight),
       usage: counting(view.usage),
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),
