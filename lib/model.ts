@@ -168,6 +168,8 @@ export interface HostRow extends HostFigures {
   readonly capacity: number | null;
   /** Speed for a single request: ms of work per ms. */
   readonly speed: number | null;
+  /** The host's weight, as the site says; absent: 1. */
+  readonly weight?: number;
   /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
 }
@@ -236,6 +238,10 @@ export interface HostView {
   readonly isPanic: boolean;
   /** The index of the pool whose hosts these are. */
   readonly pool: number;
+  /** An integer that changes after `candidates` or their weights have. Odd: their weights differ. */
+  readonly epoch: number;
+  /** Each host's weight, as the site says; 1 is usual, and so is a cell that is not above 0. */
+  readonly weight: Float64Array;
   /** Each host's usage at its last report (`usageOf`); NaN when unknown. */
   readonly usage: Float64Array;
   /** When that report was made, in ms (process clock); NaN if never. */

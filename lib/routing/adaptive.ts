@@ -4,11 +4,13 @@
 //
 // A host serves `k = capacity / speed` requests at full speed, and with more of them shares its cores. `n` and `work` are
 // the requests in flight and their work: our own exactly, the others' as of the last table. Drawing few hosts keeps
-// balancers that act on the same table from all choosing the same one; an old table is not used at all.
+// balancers that act on the same table from all choosing the same one; an old table is not used at all. A host of weight w
+// counts as one of w times its capacity, and is drawn that much more often.
 // Sources: shortest expected delay (Banawan and Zahorjan, "Load Sharing in Heterogeneous Queueing Systems", IEEE INFOCOM
 // 1989); few choices on stale figures (Mitzenmacher, "How Useful Is Old Information?", IEEE TPDS 11(1), 2000).
 
 import { FLEET, type HostView, LOOK, type PickTrace, type Policy } from '../model.js';
+import { CandidateWeights, MARGIN, MAX_DRAWS, weightOf } from './candidate-weights.js';
 import { drawByCapacity, orElse } from './draw-by-capacity.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import { fewestLongLived } from './long-lived.js';
@@ -41,6 +43,7 @@ export class Adaptive implements Policy {
   readonly algorithm = 'adaptive';
   readonly #random: Random;
   readonly #trace: PickTrace | undefined;
+  readonly #weights = new CandidateWeights();
 
   constructor(random: Random, trace?: PickTrace) {
     this.#random = random;
@@ -50,9 +53,10 @@ export class Adaptive implements Policy {
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number {
     const candidates = view.candidates();
     const count = candidates[0] as number;
-    const [random, trace] = [this.#random, this.#trace];
+    const [random, trace, weights] = [this.#random, this.#trace, this.#weights];
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
+    const isWeighted = weights.refresh(view, candidates, count);
     const { fleet, awaited, work, othersInflight, othersWork, failing, capacity: capacities, speed: speeds } = view;
     const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
@@ -64,7 +68,7 @@ export class Adaptive implements Policy {
     const choices = fewest / (isOld ? 0 : orElse(fleet[FLEET.othersShare] as number, 0));
     const isAll = choices >= count && count <= MOST_CHOICES;
     const looks = isAll ? count : Math.min(Math.round(choices), MOST_CHOICES);
-    const start = isAll ? random.below(count) : 0;
+    const start = isAll ? firstOf(view, candidates, weights, nowMs, excluded, random) : 0;
     const neutralMs = cost / neutralSpeed;
     const leastUnequal = EQUAL * neutralSpeed;
 
@@ -72,13 +76,14 @@ export class Adaptive implements Policy {
     let bestScore = Number.POSITIVE_INFINITY;
     let tied = 0;
     for (let i = 0; i < looks; i++) {
-      const place = isAll ? start + i : drawByCapacity(capacities, candidates, mostCapacity, neutralCapacity, random);
+      const place = isAll ? start + i : drawByCapacity(capacities, candidates, weights, mostCapacity, neutralCapacity, random);
       const slot = candidates[1 + (place >= count ? place - count : place)] as number;
       if (!isEligible(view, slot, nowMs, excluded)) {
         trace?.look(view, slot, nowMs, lookOf(view, slot, excluded, false), Number.NaN);
         continue;
       }
-      const capacity = isOld ? neutralCapacity : orElse(capacities[slot] as number, neutralCapacity);
+      const ownCapacity = isOld ? neutralCapacity : orElse(capacities[slot] as number, neutralCapacity);
+      const capacity = isWeighted ? ownCapacity * weightOf(view, slot) : ownCapacity;
       const knownSpeed = speeds[slot] as number;
       const isEqual = isOld || !(knownSpeed > 0) || Math.abs(knownSpeed - neutralSpeed) <= leastUnequal;
       const speed = isEqual ? neutralSpeed : knownSpeed;
@@ -89,7 +94,9 @@ export class Adaptive implements Policy {
       const soonest = (isEqual ? neutralMs : cost / speed) * (isShared ? slowdown : 1) + (WORK_WEIGHT * waiting) / capacity;
       // A request that fails is sent again: on average 1 / (1 - failing) times.
       const failed = failing[slot] as number;
-      const score = failed === 0 ? soonest : soonest / (1 - failed);
+      // The first host was drawn by weight; another must be ahead of it by half a request: see `MARGIN`.
+      const ahead = isWeighted && best >= 0 ? (MARGIN * cost * (isShared ? 1 + WORK_WEIGHT : WORK_WEIGHT)) / capacity : 0;
+      const score = failed === 0 ? soonest + ahead : (soonest + ahead) / (1 - failed);
       let look: number = LOOK.eligible;
       if (score < bestScore) tied = 0;
       if (score <= bestScore && random.below(++tied) === 0) {
@@ -103,13 +110,30 @@ export class Adaptive implements Policy {
       trace?.look(view, slot, nowMs, look, score);
     }
     if (best >= 0) return best;
-    const place = anyEligible(view, candidates, nowMs, excluded, random, trace);
+    const place = anyEligible(view, candidates, weights, nowMs, excluded, random, trace);
     return place < 0 ? -1 : (candidates[place] as number);
   }
 
   pickLongLived(view: HostView, nowMs: number, excluded: number): number {
-    return fewestLongLived(view, nowMs, excluded, this.#random, this.#trace);
+    return fewestLongLived(view, this.#weights, nowMs, excluded, this.#random, this.#trace);
   }
+}
+
+/** The place at which a look at all hosts begins: where weights differ, one that may be picked, drawn by weight. */
+function firstOf(
+  view: HostView,
+  candidates: Int32Array,
+  weights: CandidateWeights,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+): number {
+  let place = weights.draw(random);
+  for (let draws = 1; weights.most > 0 && draws < MAX_DRAWS; draws++) {
+    if (isEligible(view, candidates[1 + place] as number, nowMs, excluded)) break;
+    place = weights.draw(random);
+  }
+  return place;
 }
 
 /** Whether a table of this age (ms) is too old to be used; NaN if there was none. */

@@ -1,6 +1,8 @@
-// Draws candidates at random in proportion to their capacity, by rejection: no sums over all hosts, and no memory.
+// Draws candidates at random in proportion to their capacity and weight. Capacities change all the time, so they count by
+// rejection, which needs no sums over all hosts.
 // Source: von Neumann, "Various Techniques Used in Connection with Random Digits", 1951.
 
+import type { CandidateWeights } from './candidate-weights.js';
 import type { Random } from './random.js';
 
 /** Draws until a host is taken whatever its capacity: bounds the time of a pick where a few hosts have most of it. */
@@ -11,17 +13,23 @@ const LOT = 1 << 20;
 
 /**
  * Draws a place in the candidate list, which has its length at index 0.
- * @param most the largest capacity; 0 for a uniform draw
+ * @param most the largest capacity; 0 for a draw by weight alone
  * @param neutral the capacity to assume where it is unknown
  */
-export function drawByCapacity(capacities: Float64Array, candidates: Int32Array, most: number, neutral: number, random: Random): number {
-  const count = candidates[0] as number;
-  let place = random.below(count);
+export function drawByCapacity(
+  capacities: Float64Array,
+  candidates: Int32Array,
+  weights: CandidateWeights,
+  most: number,
+  neutral: number,
+  random: Random,
+): number {
+  let place = weights.draw(random);
   for (let draws = 1; draws < MOST_DRAWS; draws++) {
     const capacity = orElse(capacities[candidates[1 + place] as number] as number, neutral);
     // Taken with probability capacity / most; a product takes less time than this quotient.
     if (!(capacity < most) || random.below(LOT) * most < LOT * capacity) break;
-    place = random.below(count);
+    place = weights.draw(random);
   }
   return place;
 }

@@ -3,6 +3,7 @@
 // picked only when no other one is left.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
+import type { CandidateWeights } from './candidate-weights.js';
 import type { Random } from './random.js';
 
 /** Maximum number of non-full candidates that a fallback considers, draws included; bounds a pick, whatever the number of hosts. */
@@ -84,10 +85,11 @@ export function firstEligible(
   return walk(view, candidates, start, true, nowMs, excluded, random, trace);
 }
 
-/** The same, with every candidate equally likely, within the limit of looks. */
+/** The same, with candidates as likely as their weights say, within the limit of looks. */
 export function anyEligible(
   view: HostView,
   candidates: Int32Array,
+  weights: CandidateWeights,
   nowMs: number,
   excluded: number,
   random: Random,
@@ -95,7 +97,7 @@ export function anyEligible(
 ): number {
   const count = candidates[0] as number;
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
-    const place = 1 + random.below(count);
+    const place = 1 + weights.draw(random);
     const slot = candidates[place] as number;
     if (!isEligible(view, slot, nowMs, excluded) || !isTaking(view, slot, nowMs, random)) continue;
     trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);

@@ -4,6 +4,7 @@
 // SIAM J. Comput. 29(1), 1999.
 
 import { FLEET, type HostView, LOOK, type PickTrace } from '../model.js';
+import { type CandidateWeights, weightOf } from './candidate-weights.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
@@ -16,12 +17,21 @@ const CHOICES = 3;
 
 /**
  * The host for a long-lived request, or -1 when there is none. A host that fails a fraction f of its requests needs
- * 1 / (1 − f) attempts for each, so it counts as that many times fuller: failing fast must not look empty.
+ * 1 / (1 − f) attempts for each, so it counts as that many times fuller: failing fast must not look empty. A weight
+ * counts as that many times the capacity.
  */
-export function fewestLongLived(view: HostView, nowMs: number, excluded: number, random: Random, trace: PickTrace | undefined): number {
+export function fewestLongLived(
+  view: HostView,
+  weights: CandidateWeights,
+  nowMs: number,
+  excluded: number,
+  random: Random,
+  trace: PickTrace | undefined,
+): number {
   const candidates = view.candidates();
   const hosts = candidates[0] as number;
   if (hosts < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
+  const isWeighted = weights.refresh(view, candidates, hosts);
   const { fleet, longLived, othersLongLived, capacity, failing } = view;
   const neutral = fleet[FLEET.neutralCapacity] as number;
   const isAll = hosts <= CHOICES;
@@ -29,12 +39,13 @@ export function fewestLongLived(view: HostView, nowMs: number, excluded: number,
   let best = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < Math.min(hosts, CHOICES); i++) {
-    const place = isAll ? (start + i) % hosts : random.below(hosts);
+    const place = isAll ? (start + i) % hosts : weights.draw(random);
     const slot = candidates[1 + place] as number;
     const mayTake = isEligible(view, slot, nowMs, excluded);
     const known = capacity[slot] as number;
     const count = (longLived[slot] as number) + (othersLongLived[slot] as number);
-    const score = (count + 1) / (known > 0 ? known : neutral > 0 ? neutral : 1) / (1 - (failing[slot] as number));
+    const room = (known > 0 ? known : neutral > 0 ? neutral : 1) * (isWeighted ? weightOf(view, slot) : 1);
+    const score = (count + 1) / room / (1 - (failing[slot] as number));
     // Without a known capacity hosts count as equal.
     const isTaken = mayTake && score < least && isTaking(view, slot, nowMs, random);
     if (isTaken) {
@@ -44,6 +55,6 @@ export function fewestLongLived(view: HostView, nowMs: number, excluded: number,
     trace?.look(view, slot, nowMs, isTaken || (mayTake && score >= least) ? LOOK.eligible : lookOf(view, slot, excluded, mayTake), score);
   }
   if (best >= 0) return best;
-  const place = anyEligible(view, candidates, nowMs, excluded, random, trace);
+  const place = anyEligible(view, candidates, weights, nowMs, excluded, random, trace);
   return place < 0 ? -1 : (candidates[place] as number);
 }

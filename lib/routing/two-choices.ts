@@ -3,6 +3,7 @@
 // Balancing", IEEE TPDS 12(10), 2001.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
+import type { CandidateWeights } from './candidate-weights.js';
 import { anyEligible, isEligible, isTaking, lookOf } from './eligible.js';
 import type { Random } from './random.js';
 
@@ -14,12 +15,17 @@ export type PutLoad = (view: HostView, slot: number, nowMs: number, loads: Float
 
 const loads = new Float64Array(2);
 
-/** Returns the less loaded of the slots `a` and `b` that may be picked; another one when neither may, -1 when there is none. */
+/**
+ * Returns the less loaded of the slots `a` and `b` that may be picked; another one when neither may, -1 when there is none.
+ * @param putLoadOfB as `putLoad`, if the second must be less loaded by a margin
+ */
 export function lessLoaded(
   a: number,
   b: number,
   putLoad: PutLoad,
+  putLoadOfB: PutLoad,
   view: HostView,
+  weights: CandidateWeights,
   nowMs: number,
   excluded: number,
   random: Random,
@@ -29,18 +35,18 @@ export function lessLoaded(
   const mayUseB = isEligible(view, b, nowMs, excluded) && isTaking(view, b, nowMs, random);
   if (trace !== undefined) {
     tell(trace, view, a, nowMs, excluded, mayUseA, putLoad);
-    tell(trace, view, b, nowMs, excluded, mayUseB, putLoad);
+    tell(trace, view, b, nowMs, excluded, mayUseB, putLoadOfB);
   }
   if (mayUseA && mayUseB) {
     putLoad(view, a, nowMs, loads, 0);
-    putLoad(view, b, nowMs, loads, 1);
+    putLoadOfB(view, b, nowMs, loads, 1);
     // On equal loads the first one, which is as random as the second.
     return (loads[1] as number) < (loads[0] as number) ? b : a;
   }
   if (mayUseA) return a;
   if (mayUseB) return b;
   const candidates = view.candidates();
-  const place = anyEligible(view, candidates, nowMs, excluded, random, trace);
+  const place = anyEligible(view, candidates, weights, nowMs, excluded, random, trace);
   return place < 0 ? -1 : (candidates[place] as number);
 }
 

@@ -96,7 +96,7 @@ export class CandidateLists {
     const isPanic = out.length > 0 && (well.length === 0 || out.length * 100 > this.#rules.maxEjectedPercent * total);
     if (isPanic && !this.#isPanic(pool)) this.#count('panics');
     const slots = isPanic ? [...well, ...out] : well;
-    return { pool, list: Int32Array.from([slots.length, ...slots]), well: well.length, isPanic };
+    return { pool, list: Int32Array.from([slots.length, ...slots]), well: well.length, isPanic, isWeighted: this.#isWeighted(slots) };
   }
 
   /**
@@ -110,6 +110,12 @@ export class CandidateLists {
       const slot = list[i] as number;
       if (this.#isListed[slot] === 0) setWarmSince(this.#columns, slot, nowMs);
     }
+  }
+
+  /** Whether the weights of the listed hosts differ. */
+  #isWeighted(slots: readonly number[]): boolean {
+    const { weight } = this.#columns;
+    return slots.some((slot) => weight[slot] !== weight[slots[0] as number]);
   }
 
   #isPanic(pool: number): boolean {

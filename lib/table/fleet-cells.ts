@@ -10,15 +10,17 @@ import { shortMastership } from './stamp.js';
 const STATE_UP = HOST_STATES.indexOf('up');
 
 /**
- * Writes a row's figures; true when the host's state changed. `nowMs` is its arrival (process clock), from which its
+ * Writes a row's figures; true when the host's state or weight changed. `nowMs` is its arrival (process clock), from which its
  * age is counted back.
  */
 export function writeRow(columns: FleetColumns, slot: number, row: HostRow, nowMs: number): boolean {
   writeFigures(columns, slot, row, nowMs);
   writeLoad(columns, slot, row);
   const state = HOST_STATES.indexOf(row.state);
-  const hasChanged = columns.state[slot] !== state;
+  const { weight = 1 } = row;
+  const hasChanged = columns.state[slot] !== state || columns.weight[slot] !== weight;
   columns.state[slot] = state;
+  columns.weight[slot] = weight;
   return hasChanged;
 }
 
@@ -47,6 +49,7 @@ export function clearRow(columns: FleetColumns, slot: number): void {
   columns.fleetInflight[slot] = columns.fleetWork[slot] = columns.othersInflight[slot] = columns.othersWork[slot] = 0;
   columns.fleetLongLived[slot] = columns.othersLongLived[slot] = 0;
   columns.warmSince[slot] = columns.operator[slot] = 0;
+  columns.weight[slot] = 1;
 }
 
 /** Discards the figures of a host that stays: it is up, with nothing known. */
@@ -120,12 +123,14 @@ export interface Candidates {
   readonly well: number;
   /** Whether panic mode is on: too many hosts are out, so all are candidates. */
   readonly isPanic: boolean;
+  /** Whether the candidates' weights differ. */
+  readonly isWeighted: boolean;
 }
 
 /** Publishes the lists of all pools atomically: copies them into the inactive buffer, then switches readers over. */
 export function putInForce(
   { header, poolHeader, lists }: Pick<TableColumns, 'header' | 'poolHeader' | 'lists'>,
-  pools: Iterable<Candidates>,
+  pools: readonly Candidates[],
 ): void {
   const next = Atomics.load(header, HEADER.activeList) === 0 ? 1 : 0;
   // Cell 0 is the list of pools that have none.
@@ -140,4 +145,9 @@ export function putInForce(
     start += length;
   }
   Atomics.store(header, HEADER.activeList, next);
+  // Afterwards: whoever sees the new epoch sees the new list.
+  for (const { pool, isWeighted } of pools) {
+    const cell = pool * POOL_HEADER_CELLS + POOL_HEADER.epoch;
+    poolHeader[cell] = ((poolHeader[cell] as number) & ~1) + (isWeighted ? 3 : 2);
+  }
 }

@@ -26,10 +26,12 @@ export const POOL_HEADER = {
   /** Where the pool's list begins in each of the two candidate lists; 0, an empty list, before the first. */
   start0: 2,
   start1: 3,
+  /** Changes with each new candidate list, and wraps. Odd: the candidates' weights differ. */
+  epoch: 4,
 } as const;
 
 /** Number of cells of each pool in `poolHeader`. */
-export const POOL_HEADER_CELLS = 4;
+export const POOL_HEADER_CELLS = 8;
 
 /** Number of cells of each pool in `fleet`. */
 export const FLEET_CELLS = 16;
@@ -88,6 +90,8 @@ export interface FleetColumns {
   readonly othersWork: Float64Array;
   readonly capacity: Float64Array;
   readonly speed: Float64Array;
+  /** The host's weight, as the site says; 1 is usual. */
+  readonly weight: Float64Array;
 }
 
 /** Columns that only the traffic thread writes: its own requests, and its verdicts on hosts. */
@@ -135,7 +139,7 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly counters: Float64Array;
 }
 
-const WIDE_COLUMNS = 23 + MAX_CLASSES;
+const WIDE_COLUMNS = 24 + MAX_CLASSES;
 const NARROW_COLUMNS = 11 + MAX_CLASSES;
 
 /** Cells of a candidate list besides the slots: an empty list, and the counts of the pools. */
@@ -221,6 +225,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     othersWork: wide(slots),
     capacity: wide(slots),
     speed: wide(slots),
+    weight: wide(slots),
     work: wide(slots),
     startSum: wide(slots),
     elapsedSum: wide(slots),

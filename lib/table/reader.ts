@@ -7,6 +7,7 @@ const EMPTY = new Int32Array(1);
 
 /** A policy's view of one pool in the shared table. */
 export class TableReader implements HostView {
+  readonly weight: Float64Array;
   readonly usage: Float64Array;
   readonly reportedAt: Float64Array;
   readonly avoidUntil: Float64Array;
@@ -35,6 +36,7 @@ export class TableReader implements HostView {
 
   /** @param pool the index of the pool */
   constructor(columns: TableColumns, slowStartMs = 0, maxInflight = Number.POSITIVE_INFINITY, pool = 0) {
+    this.weight = columns.weight;
     this.usage = columns.usage;
     this.reportedAt = columns.reportedAt;
     this.avoidUntil = columns.avoidUntil;
@@ -56,6 +58,10 @@ export class TableReader implements HostView {
     this.#header = columns.header;
     this.#poolHeader = columns.poolHeader.subarray(pool * POOL_HEADER_CELLS, (pool + 1) * POOL_HEADER_CELLS);
     this.#lists = columns.lists;
+  }
+
+  get epoch(): number {
+    return this.#poolHeader[POOL_HEADER.epoch] as number;
   }
 
   /**

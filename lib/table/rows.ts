@@ -11,6 +11,7 @@ export function readRow(
   nowMs: number,
 ): HostRow {
   const known = (figure: number | undefined): number | null => (figure === undefined || Number.isNaN(figure) ? null : figure);
+  const weight = columns.weight[slot] as number;
   const reportedAt = known(columns.reportedAt[slot]);
   return {
     name,
@@ -30,5 +31,6 @@ export function readRow(
     work: columns.fleetWork[slot] as number,
     capacity: known(columns.capacity[slot]),
     speed: known(columns.speed[slot]),
+    ...(weight !== 1 && { weight }),
   };
 }

@@ -12,5 +12,5 @@ export function candidatesOf(columns: TableColumns, pool = 0): number[] {
 
 /** Puts these candidates of a pool in force, all of them healthy; no other pool has any then. */
 export function setCandidates(columns: TableColumns, slots: readonly number[], pool = 0): void {
-  putInForce(columns, [{ pool, list: Int32Array.of(slots.length, ...slots), well: slots.length, isPanic: false }]);
+  putInForce(columns, [{ pool, list: Int32Array.of(slots.length, ...slots), well: slots.length, isPanic: false, isWeighted: false }]);
 }

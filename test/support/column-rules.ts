@@ -30,6 +30,7 @@ const FLEET_COLUMNS = {
   othersWork: true,
   capacity: true,
   speed: true,
+  weight: true,
 } as const satisfies Record<keyof FleetColumns, true>;
 
 const TRAFFIC_COLUMNS = {

@@ -27,6 +27,8 @@ export interface ViewOptions {
   readonly work?: readonly number[];
   readonly othersInflight?: readonly number[];
   readonly othersWork?: readonly number[];
+  /** By slot; 1 by default. */
+  readonly weight?: readonly number[];
   /** By slot; unknown by default. */
   readonly capacity?: readonly number[];
   readonly speed?: readonly number[];
@@ -50,6 +52,8 @@ export function buildView(slots: number, options: ViewOptions = {}): HostView {
     wellCount: list[0] as number,
     isPanic: options.isPanic ?? false,
     pool: 0,
+    epoch: new Set(candidates.map((slot) => options.weight?.[slot] ?? 1)).size > 1 ? 1 : 0,
+    weight: column(options.weight, 1),
     usage: column(options.usage, 0.5),
     reportedAt: column(options.reportedAt, 0),
     avoidUntil,
@@ -88,6 +92,8 @@ export function countReads(view: HostView): { view: HostView; reads: { now: numb
       wellCount: view.wellCount,
       isPanic: view.isPanic,
       pool: view.pool,
+      epoch: view.epoch,
+      weight: counting(view.weight),
       usage: counting(view.usage),
       reportedAt: counting(view.reportedAt),
       avoidUntil: counting(view.avoidUntil),
