@@ -26,6 +26,10 @@ export const EVENT_KINDS = [
   'host-drained',
   'host-ejected',
   'host-undrained',
+  // An operator applied a site, or removed it; every balancer then reads it.
+  'site',
+  // A balancer can't apply what stands there; the one before stays in force.
+  'site-refused',
   // Sent by `meercat why`; the named balancer answers.
   'why-asked',
 ] as const;
@@ -46,6 +50,9 @@ export interface FleetEvent {
   readonly mastership?: string;
   /** A readable phrase, such as why a host is down. */
   readonly detail?: string;
+  /** For `site`: the new version and who applied it. */
+  readonly version?: number;
+  readonly by?: string;
   /** The question, for `why-asked`. */
   readonly asked?: WhyAsked;
 }
@@ -56,7 +63,7 @@ const MAX_DETAIL = 200;
 
 /** Encodes an event, with the wall-clock time for readers. */
 export function encodeEvent(event: FleetEvent, at: Date): string {
-  const { kind, name, term, mastership, detail, asked } = event;
+  const { kind, name, term, mastership, detail, version, by, asked } = event;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     at: at.toISOString(),
@@ -65,6 +72,8 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
     ...(term !== undefined && { term }),
     ...(mastership !== undefined && { mastership }),
     ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
+    ...(version !== undefined && { version }),
+    ...(by !== undefined && { by: by.slice(0, MAX_DETAIL) }),
     ...(asked !== undefined && { asked }),
   });
 }
@@ -73,13 +82,15 @@ export function encodeEvent(event: FleetEvent, at: Date): string {
 export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   const decoded = decodeFields(text, MAX_EVENT_LENGTH);
   if (!decoded.ok) return decoded;
-  const { event, name, term, mastership, detail, asked } = decoded.value;
+  const { event, name, term, mastership, detail, version, by, asked } = decoded.value;
   if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
   const isNamed = (event as EventKind).startsWith('host-') ? isHostId : isName;
   if (!isNamed(name)) return rejected('name');
   if (term !== undefined && !isCount(term)) return rejected('malformed');
   if (mastership !== undefined && !isMastership(mastership)) return rejected('malformed');
   if (detail !== undefined && typeof detail !== 'string') return rejected('malformed');
+  if (version !== undefined && !isCount(version)) return rejected('malformed');
+  if (by !== undefined && typeof by !== 'string') return rejected('malformed');
   const checked = asked === undefined ? undefined : checkAsked(asked);
   if (checked === null) return rejected('malformed');
   return {
@@ -89,8 +100,14 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
       name,
       ...(term !== undefined && { term }),
       ...(mastership !== undefined && { mastership }),
-      ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL).replace(/\p{C}/gu, '?') }),
+      ...(detail !== undefined && { detail: readable(detail) }),
+      ...(version !== undefined && { version }),
+      ...(by !== undefined && { by: readable(by) }),
       ...(checked !== undefined && { asked: checked }),
     },
   };
+}
+
+function readable(text: string): string {
+  return text.slice(0, MAX_DETAIL).replace(/\p{C}/gu, '?');
 }

@@ -10,6 +10,8 @@ export interface Keys {
   readonly hosts: string;
   readonly table: string;
   readonly settings: string;
+  /** The pools and routes of the fleet. */
+  readonly site: string;
   /** Marks for a minute that the settings were restored after Redis lost its data. */
   readonly restored: string;
   readonly costs: string;
@@ -34,6 +36,7 @@ export function buildKeys(namespace: string): Keys {
     hosts: `${namespace}:hosts`,
     table: `${namespace}:table`,
     settings: `${namespace}:settings`,
+    site: `${namespace}:site`,
     restored: `${namespace}:restored`,
     costs: `${namespace}:costs`,
     reports: `${namespace}:reports`,

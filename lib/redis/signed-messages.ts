@@ -68,10 +68,12 @@ export function roleOfEvent(kind: EventKind): SenderRole {
   switch (kind) {
     case 'balancer-joined':
     case 'balancer-left':
+    case 'site-refused':
       return 'balancer';
     case 'host-drained':
     case 'host-ejected':
     case 'host-undrained':
+    case 'site':
     case 'restart-requested':
     // These are told by `meercat up`.
     case 'restart-began':
