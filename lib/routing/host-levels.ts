@@ -31,10 +31,10 @@ export class HostLevels {
     this.#names = patterns.map((pattern, i) => (isWildcard[i] === true ? pattern.slice(2) : pattern));
     this.#kinds = Uint8Array.from(isWildcard, Number);
     this.#slots = new HashSlots(this.#names.map((name, i) => keyHash(hashBackwards(name), this.#kinds[i] as number)));
-    this.#longest = Math.max(0, ...this.#names.map(({ length }) => length));
+    this.#longest = largestOf(this.#names.map(({ length }) => length));
     // A name may fit one wildcard for each number of labels, besides its own level and the last.
     const labels = this.#names.map((name, i) => (isWildcard[i] === true ? name.split('.').length : 0));
-    this.found = new Int32Array(Math.max(0, ...labels) + 2);
+    this.found = new Int32Array(largestOf(labels) + 2);
   }
 
   /**
@@ -88,6 +88,11 @@ function nameEnd(authority: string): number {
   const colon = authority.lastIndexOf(':');
   if (colon >= 0) end = colon;
   return end > 1 && authority.charCodeAt(end - 1) === DOT ? end - 1 : end;
+}
+
+/** The largest number; 0 without any. There may be more than a call takes arguments. */
+function largestOf(numbers: readonly number[]): number {
+  return numbers.reduce((largest, number) => Math.max(largest, number), 0);
 }
 
 function folded(code: number): number {

@@ -61,7 +61,7 @@ export class RouteConditions {
     }
     this.#all = Int32Array.from(all);
     this.#names = names.texts;
-    this.#mayBeName = new Uint8Array(Math.max(0, ...names.texts.map(({ length }) => length)) + 1);
+    this.#mayBeName = new Uint8Array(names.texts.reduce((longest, { length }) => Math.max(longest, length), 0) + 1);
     for (const { length } of names.texts) this.#mayBeName[length] = 1;
     this.#nameSlots = new HashSlots(names.texts.map((name) => hashOf(name)));
     this.#valueNames = Int32Array.from(valueNames);

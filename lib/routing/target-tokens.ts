@@ -44,6 +44,7 @@ export function tokenAt(text: string, i: number): number {
 
 /** The UTF-8 bytes of a text as latin1, which is how requests are read. */
 export function latin1Of(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   let bytes = '';
   for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
   return bytes;
