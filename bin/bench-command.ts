@@ -12,16 +12,21 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, chaos, ablation',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, chaos, ablation',
     )
     .argument(
       '<name>',
-      'failover, ejection, freshness, pick, forward, profile, latency, idle, processes, policies, fleet, churn, chaos or ablation',
+      'failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, chaos or ablation',
     )
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
       new Option('--hosts <n,n>', 'how many hosts, each number in turn').argParser((text) =>
         eachOnce(text, (part) => parseInteger('--hosts', part, 1, 16_384)),
+      ),
+    )
+    .addOption(
+      new Option('--routes <n,n>', 'how many routes a site has, each number in turn').argParser((text) =>
+        eachOnce(text, (part) => parseInteger('--routes', part, 1, 100_000)),
       ),
     )
     .addOption(new Option('--seconds <s>', 'how long each measurement takes').argParser(parseSeconds))
@@ -107,6 +112,9 @@ Benchmarks, what they take, and their goals:
   pick        time and memory of one pick, for each algorithm
               --hosts 10,1000,10000 --rounds 9 --seconds 0.3
                                                      goal: < 300 ns
+  route       time and memory of finding a request's route, in a mixture of routes and in the worst cases
+              --routes 1,100,1000,10000 --rounds 9 --seconds 0.3
+                                                     goals: < 1000 ns with 1000 routes, no allocation
   forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
               undici, nginx, HAProxy and Caddy, as far as they are installed
               --workloads small,down,up,websocket,tls --rounds 5 --seconds 3 --connections 32 --load wrk

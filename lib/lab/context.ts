@@ -13,6 +13,8 @@ export interface BenchFlags {
   readonly rounds?: number;
   /** Numbers of hosts, each measured in turn. */
   readonly hosts?: readonly number[];
+  /** Numbers of routes in `route`, each measured in turn. */
+  readonly routes?: readonly number[];
   readonly seconds?: number;
   readonly connections?: number;
   /** Number of requests that `churn` sends. */

@@ -123,8 +123,9 @@ function checkPicks(policy: Policy, view: TableReader, count: number, nowMs: num
  * Heap bytes allocated per call: the growth of the used heap over 1,000 calls, as the median of 101 attempts; an attempt
  * with a garbage collection is negative and does not affect the median. The cost of reading the heap is measured the
  * same way, without calls, and subtracted.
+ * @param perLook fewer calls, if one takes long
  */
-export function bytesPerCall(callMany: (times: number) => unknown): number {
+export function bytesPerCall(callMany: (times: number) => unknown, perLook = PICKS_PER_LOOK): number {
   const growth = (times: number): number => {
     const tries: number[] = [];
     for (let i = 0; i < LOOKS; i++) {
@@ -134,6 +135,6 @@ export function bytesPerCall(callMany: (times: number) => unknown): number {
     }
     return median(tries);
   };
-  growth(PICKS_PER_LOOK);
-  return Math.max(0, growth(PICKS_PER_LOOK) - growth(0)) / PICKS_PER_LOOK;
+  growth(perLook);
+  return Math.max(0, growth(perLook) - growth(0)) / perLook;
 }
