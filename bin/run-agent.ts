@@ -7,7 +7,7 @@ import { MeercatError, messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import { createLog, type Log, type LogLevel } from '../lib/log.js';
 import { isName, NAME_RULE, POOL_RULE } from '../lib/redis/names.js';
-import { arePools, MAX_POOLS_PER_HOST } from '../lib/redis/report-message.js';
+import { arePools, MAX_POOLS_PER_HOST } from '../lib/redis/names.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, stopOnSignals } from '../lib/shutdown.js';
 import { DEFAULT_POOL } from '../lib/site-model.js';

@@ -1,4 +1,4 @@
-// What requests of one balancer need, besides the listener: the hosts, the classes of requests, the loads that hosts
+// What requests of one balancer need, besides the listener: the hosts, the pools and routes, the loads that hosts
 // report in their answers, and the context of every exchange. All of it lives in the thread that serves; what the fleet
 // must know goes to the outbox.
 
@@ -9,15 +9,12 @@ import type { Deadlines } from './deadlines.js';
 import type { Lookup } from './health/host-addresses.js';
 import { probeHost } from './health/probe-host.js';
 import type { Log } from './log.js';
-import type { Algorithm, Policy } from './model.js';
 import type { Outbox } from './outbox.js';
 import { createPolicy } from './routing/policy.js';
 import { Random } from './routing/random.js';
-import { RequestClasses } from './routing/request-classes.js';
-import { RetryBudget } from './routing/retry-budget.js';
 import type { Shutdown } from './shutdown.js';
+import { type SharedContext, SiteSwitch } from './traffic/site-switch.js';
 import type { TableColumns } from './table/layout.js';
-import { TableReader } from './table/reader.js';
 import type { ToFleet } from './thread-messages.js';
 import { buildTrust } from './traffic/client/trusted.js';
 import { KnownHosts } from './traffic/host/known-hosts.js';
@@ -44,13 +41,11 @@ export interface RequestPartsOptions extends Pick<ExchangeContext, 'accessLog' |
   readonly shutdown: Shutdown;
 }
 
-/** The parts, of which only the context's policy ever changes. */
+/** The parts. */
 export interface RequestParts {
   readonly hosts: KnownHosts;
-  readonly classes: RequestClasses;
-  readonly context: ExchangeContext;
+  readonly site: SiteSwitch;
   readonly explainer: Explainer;
-  readonly policyOf: (algorithm: Algorithm) => Policy;
 }
 
 /** Builds them; nothing is listened on yet. */
@@ -89,7 +84,6 @@ export function prepareRequests({
     },
   });
   shutdown.add(() => hosts.close());
-  const classes = new RequestClasses(randomInt(2 ** 31));
   const loads = new LoadHeaders({
     clock,
     count,
@@ -99,27 +93,30 @@ export function prepareRequests({
   shutdown.add(() => loads.stop());
   // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
   const picks = accessLog === undefined ? undefined : new PickLog();
-  const policyOf = (algorithm: Algorithm): Policy => createPolicy(algorithm, random, picks);
-  const context: ExchangeContext = {
-    classes,
+  const shared: SharedContext = {
     costs: columns,
-    view: new TableReader(columns, config.slowStartMs, config.hostMaxInflight),
     hosts,
     clock,
     count,
-    timeouts: config,
     // Identifies this process and reveals nothing else.
     pseudonym: `meercat-${instance.slice(0, 8)}`,
     loads,
     tunnels: new Set(),
-    budget: new RetryBudget(config.retryBudgetPercent),
     memory,
     accessLog,
     isTrusted: buildTrust(config.trust),
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
-    policy: policyOf(config.algorithm),
   };
-  const explainer = new Explainer({ context, random: new Random(randomInt(2 ** 31)), clock, rules: config });
-  return { hosts, classes, context, explainer, policyOf };
+  const site = new SiteSwitch({
+    shared,
+    columns,
+    config,
+    hosts,
+    random,
+    policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+    onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
+  });
+  const explainer = new Explainer({ context: site.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });
+  return { hosts, site, explainer };
 }

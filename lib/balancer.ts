@@ -83,7 +83,7 @@ export async function startBalancer(
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   shutdown.add(() => fleetKey.close());
-  const state: FleetState = { role: 'slave', settings: {} };
+  const state: FleetState = { role: 'slave', settings: {}, pools: [] };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
 
@@ -96,7 +96,7 @@ export async function startBalancer(
   shutdown.add(() => memory.stop());
   const deadlines = new Deadlines(clock);
   shutdown.add(() => deadlines.stop());
-  const { hosts, classes, context, explainer, policyOf } = prepareRequests({
+  const { hosts, site, explainer } = prepareRequests({
     config,
     columns,
     clock,
@@ -113,6 +113,7 @@ export async function startBalancer(
     shutdown,
   });
 
+  const context = site.defaultContext;
   const gate = new StartGate();
   shutdown.add(() => gate.close());
 
@@ -187,7 +188,8 @@ export async function startBalancer(
     present: () => ({
       known: hosts.known(),
       leaving: hosts.leaving(),
-      classes: classes.named(),
+      pools: state.pools,
+      classes: site.namedClasses(),
       settings: state.settings,
       hasResigned: isStopping,
     }),
@@ -196,11 +198,9 @@ export async function startBalancer(
       hosts,
       explainer,
       gate,
-      context,
+      site,
       toFleet,
       log,
-      algorithm: config.algorithm,
-      policyOf,
     }),
     onFleetDeath() {
       state.role = 'slave';
@@ -209,9 +209,10 @@ export async function startBalancer(
   });
   fleetKey.watch(giveFleetKey);
   const turnTimer = setInterval(() => {
-    const changes = classes.turn(clock());
-    for (const { id } of changes) hosts.turns.forgetClass(id);
-    if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes.map(({ id, name: className }) => [id, className]) });
+    site.releaseGone();
+    const changes = site.turnClasses(clock());
+    for (const [id] of changes) hosts.turns.forgetClass(id);
+    if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes });
   }, TURN_MS);
   shutdown.add(() => clearInterval(turnTimer));
   shutdown.add(async () => {

@@ -2,12 +2,13 @@
 // gate opens, the role and the fleet's settings change. It runs between two requests, never inside one.
 
 import type { Log } from './log.js';
-import type { Algorithm, Policy, Role } from './model.js';
+import type { Role } from './model.js';
 import type { Outbox } from './outbox.js';
+import type { SiteSwitch } from './traffic/site-switch.js';
 import type { StartGate } from './start-gate.js';
+import type { NamedPool } from './table/pool-indexes.js';
 import type { FromFleet, ToFleet } from './thread-messages.js';
 import type { KnownHosts } from './traffic/host/known-hosts.js';
-import type { ExchangeContext } from './traffic/request/exchange.js';
 import type { Explainer } from './traffic/request/explainer.js';
 
 /** What a balancer knows of its place in the fleet; the listener writes it. */
@@ -15,6 +16,8 @@ export interface FleetState {
   role: Role;
   /** The fields of the fleet's settings, as they stand in Redis. */
   settings: Readonly<Record<string, string>>;
+  /** The pools of the table, by index. */
+  pools: readonly NamedPool[];
 }
 
 /** What the messages act on. */
@@ -23,27 +26,13 @@ export interface FleetListenerOptions {
   readonly hosts: KnownHosts;
   readonly explainer: Explainer;
   readonly gate: StartGate;
-  /** Gets another policy when an operator sets one for the fleet. */
-  readonly context: Pick<ExchangeContext, 'policy'>;
+  readonly site: SiteSwitch;
   readonly toFleet: Outbox<ToFleet>;
   readonly log: Log;
-  /** The balancer's own algorithm, which counts while the fleet has none. */
-  readonly algorithm: Algorithm;
-  readonly policyOf: (algorithm: Algorithm) => Policy;
 }
 
 /** Builds what takes the fleet thread's messages. */
-export function listenToFleet({
-  state,
-  hosts,
-  explainer,
-  gate,
-  context,
-  toFleet,
-  log,
-  algorithm: ownAlgorithm,
-  policyOf,
-}: FleetListenerOptions): (message: FromFleet) => void {
+export function listenToFleet({ state, hosts, explainer, gate, site, toFleet, log }: FleetListenerOptions): (message: FromFleet) => void {
   return (message) => {
     switch (message.type) {
       case 'hosts':
@@ -74,15 +63,17 @@ export function listenToFleet({
       case 'role':
         state.role = message.role;
         break;
-      case 'settings': {
+      case 'settings':
         state.settings = message.fields;
-        // What an operator sets for the fleet wins over this balancer's flag.
-        const algorithm = message.algorithm ?? ownAlgorithm;
-        if (algorithm === context.policy.algorithm) break;
-        context.policy = policyOf(algorithm);
-        log('info', 'the algorithm is set for the whole fleet', { algorithm });
+        if (!site.setFleetAlgorithm(message.algorithm)) break;
+        if (message.algorithm === null) log('info', 'no algorithm is set for the whole fleet any more', {});
+        else log('info', 'the algorithm is set for the whole fleet', { algorithm: message.algorithm });
         break;
-      }
+      case 'site':
+        state.pools = message.pools;
+        site.apply(message.version, message.site, message.pools);
+        log('info', message.site === null ? 'no site is in force any more' : 'a site is in force', { version: message.version });
+        break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
         break;

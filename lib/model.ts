@@ -88,10 +88,13 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A host named by `--host URL[,name=N]`; it has no agent. */
+/** A host named by the site or by `--host URL[,name=N]`; it has no agent. */
 export interface StaticHost {
+  /** Its id. */
   readonly name: string;
   readonly url: string;
+  /** Absent: 1. */
+  readonly weight?: number;
 }
 
 /**

@@ -5,6 +5,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Site } from './site-model.js';
+import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
@@ -12,7 +14,7 @@ import type { HealthRules, HostTls } from './config/traffic-config.js';
 export type ToFleet =
   /** The traffic thread changed its verdict on a host: rebuild the candidate list. */
   | { readonly type: 'verdict' }
-  /** New names of request classes; null for a removed class. */
+  /** New names of request classes, by which the fleet knows them (`classKeyOf`); null for a removed class. */
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
   /** Load reports from response headers of hosts. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
@@ -20,6 +22,8 @@ export type ToFleet =
   | { readonly type: 'why-answer'; readonly token: string; readonly answer: WhyAnswer }
   /** The reply to a `hosts` message that added hosts: the traffic thread knows them, so they may become candidates. */
   | { readonly type: 'hosts-known' }
+  /** The traffic thread has no requests any more of these pools, which the site does not have. */
+  | { readonly type: 'pools-gone'; readonly pools: readonly string[] }
   /** This removed slot is no longer in use. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The text of the file with the fleet key was replaced. */
@@ -47,6 +51,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
+  /** A site came into force, and all its pools have an index; null: none. Its hosts are candidates by now. */
+  | { readonly type: 'site'; readonly version: number; readonly site: Site | null; readonly pools: readonly NamedPool[] }
   /** A `meercat why` question: where a request went or would go, and why. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator ejected this host: abort its requests in flight. Sent once. */
@@ -122,6 +128,8 @@ export interface FleetThreadData {
   readonly known: readonly SlotHost[];
   /** Slots of removed hosts with requests still in flight: a `slot-released` follows for each. */
   readonly leaving: readonly number[];
+  /** The pools of the table, by index. */
+  readonly pools: readonly NamedPool[];
   /** The request classes that have an id. */
   readonly classes: readonly (readonly [id: number, name: string])[];
   /** The text of the file with the fleet key; empty for none. */

@@ -3,8 +3,7 @@
 
 import { MeercatError } from '../errors.js';
 import { nearestWord } from '../nearest.js';
-import { isName, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
-import { arePools, MAX_POOLS_PER_HOST } from '../redis/report-message.js';
+import { arePools, isName, MAX_POOLS_PER_HOST, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import { type BalancerConfig, checkFleet, checkRelations, DEFAULTS } from './config.js';
 import { type Field, FIELDS } from './fields.js';

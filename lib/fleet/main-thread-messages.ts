@@ -57,6 +57,9 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
       case 'why-answer':
         why.answer(message.token, message.answer);
         break;
+      case 'pools-gone':
+        table.dropPools(message.pools);
+        break;
       case 'slot-released':
         table.writer.release(message.slot);
         break;

@@ -3,9 +3,9 @@
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { HostTable, OperatorState, Stamp } from '../model.js';
+import type { HostTable, OperatorState, Stamp, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
-import { DEFAULT_POOL } from '../site-model.js';
+import { DEFAULT_POOL, type Site } from '../site-model.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
@@ -57,6 +57,13 @@ export interface TableSync {
   rebuild(): void;
   /** The traffic thread knows the hosts it was last sent: they may be picked. */
   admitKnown(): void;
+  /**
+   * Takes another site: its pools, and the hosts that are named for them. It is passed on when these may be picked.
+   * @param statics the hosts that the site names, and those of this balancer that count beside them
+   */
+  setSite(version: number, site: Site | null, statics: readonly StaticHost[]): void;
+  /** The traffic thread has no requests any more of these pools. */
+  dropPools(names: readonly string[]): void;
   /** Applies the operators' settings of all hosts. */
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
   /** Applies the result of this balancer's own check of a host. */
@@ -73,7 +80,7 @@ export interface TableSync {
 /** Opens the sync; the static hosts are in the table when it returns. */
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, gate, clock, count, log, post } = options;
-  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving);
+  const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving, data.pools);
   const order = new TableOrder(writer.stamp, () => options.columns.wideHeader[WIDE_HEADER.highestTerm] as number);
   const [dataAddress] = data.config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   let rebuildTimer: NodeJS.Timeout | undefined;
@@ -81,6 +88,12 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let isReading = false;
   let isClosed = false;
   let isDropping = false;
+  /** Messages with new hosts that the traffic thread has not answered. */
+  let unanswered = 0;
+  /** The site that waits for its hosts to be known; null: none. */
+  let arriving: { readonly version: number; readonly site: Site | null } | null = null;
+  /** The pools of the site that came last. */
+  let poolNames: ReadonlySet<string> = new Set();
   let appliedAtMs = clock();
   /** When the first and the last table were dropped since one was applied; NaN when none was. */
   let droppedSinceMs = Number.NaN;
@@ -102,7 +115,15 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     // Rebuild the list first: a removed host must be out of it before the traffic thread forgets the host. An added
     // host enters the list once the traffic thread has acknowledged it.
     if (writer.isListOld) rebuild();
+    if (added.length > 0) unanswered++;
     if (added.length > 0 || removed.length > 0) post({ type: 'hosts', added, removed });
+  }
+
+  /** Passes the site on when its hosts are candidates, so that the first request finds them. */
+  function passSite(): void {
+    if (arriving === null || unanswered > 0) return;
+    post({ type: 'site', ...arriving, pools: writer.pools });
+    arriving = null;
   }
 
   /** @param isStored whether the first table is the snapshot; the others are messages that arrived meanwhile */
@@ -245,8 +266,21 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     writer,
     rebuild,
     admitKnown() {
+      unanswered = Math.max(0, unanswered - 1);
       announce(writer.admitKnown());
       post({ type: 'listed' });
+      passSite();
+    },
+    setSite(version, site, statics) {
+      poolNames = new Set(site?.pools.map(({ name }) => name));
+      writer.addPools([...poolNames]);
+      arriving = { version, site };
+      announce(writer.setStatics(statics));
+      passSite();
+    },
+    dropPools(names) {
+      writer.dropPools(names.filter((name) => !poolNames.has(name)));
+      rebuild();
     },
     setOperatorStates(operatorStates) {
       const ejected = writer.setOperatorStates(operatorStates);

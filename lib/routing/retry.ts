@@ -25,10 +25,9 @@ export interface Attempted {
   readonly isBodyTaken: boolean;
   /** Attempts so far, including this one. */
   readonly attempts: number;
+  /** Maximum attempts, the first included. */
+  readonly maxAttempts: number;
 }
-
-/** Maximum attempts: one retry, so that a dying fleet is not hammered. */
-const MAX_ATTEMPTS = 2;
 
 /** Idempotent methods (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
@@ -41,8 +40,8 @@ export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
  * is safe after a refused connection, as the host has seen nothing, and otherwise for an idempotent request without a
  * body. So no POST is ever delivered twice.
  */
-export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts }: Attempted): boolean {
-  if (hasStarted || isBodyTaken || attempts >= MAX_ATTEMPTS) return false;
+export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts, maxAttempts }: Attempted): boolean {
+  if (hasStarted || isBodyTaken || attempts >= maxAttempts) return false;
   if (outcome === 'connect-failed') return true;
   return (outcome === 'reset' || outcome === 'bad-response') && !hasBody && isIdempotent(method);
 }

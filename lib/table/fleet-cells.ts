@@ -81,6 +81,13 @@ export function setOut({ out }: FleetColumns, slot: number, isOut: boolean): voi
   out[slot] = isOut ? 1 : 0;
 }
 
+/** Writes a host's weight; true when it changed. */
+export function setWeight({ weight }: FleetColumns, slot: number, value: number): boolean {
+  if (weight[slot] === value) return false;
+  weight[slot] = value;
+  return true;
+}
+
 /** Writes the pool that a host belongs to, as its index. */
 export function setPool({ pool }: FleetColumns, slot: number, index: number): void {
   pool[slot] = index;

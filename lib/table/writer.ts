@@ -12,7 +12,17 @@ import { refreshNeutral } from './neutral.js';
 import { OperatorStates } from './operator-states.js';
 import { type NamedPool, PoolIndexes } from './pool-indexes.js';
 import { type SlotHost, Slots } from './slots.js';
-import { clearRow, forgetFigures, setFleetFigure, setPool, writeFigures, writeLoad, writeRow, writeStamp } from './fleet-cells.js';
+import {
+  clearRow,
+  forgetFigures,
+  setFleetFigure,
+  setPool,
+  setWeight,
+  writeFigures,
+  writeLoad,
+  writeRow,
+  writeStamp,
+} from './fleet-cells.js';
 import { readRow } from './rows.js';
 import { readStamp } from './stamp.js';
 
@@ -83,16 +93,16 @@ export class TableWriter {
     return { ...readStamp(this.#columns.wideHeader), mastership: this.#mastership };
   }
 
-  /**
-   * Replaces the site's pools; hosts of others stay in the table, and are candidates nowhere. Returns all pools with their
-   * indexes. Call `releasePools` when the traffic thread has taken them.
-   */
-  setPools(names: readonly string[]): readonly NamedPool[] {
-    for (const [, index] of this.#pools.replace(names)) this.#openPool(index);
-    for (const entry of this.#entries.values())
-      for (const each of lineOf(entry)) setPool(this.#columns, each.slot, this.#pools.of(poolOf(each.name)));
-    this.#isListOld = true;
-    return this.#pools.all;
+  /** Adds pools, and takes their hosts in; hosts of unknown pools stay in the table, and are candidates nowhere. */
+  addPools(names: readonly string[]): void {
+    for (const [, index] of this.#pools.add(names)) this.#openPool(index);
+    this.#assignPools();
+  }
+
+  /** Drops pools that the traffic thread no longer uses. */
+  dropPools(names: readonly string[]): void {
+    this.#pools.drop(names);
+    this.#assignPools();
   }
 
   #openPool(index: number): void {
@@ -100,21 +110,29 @@ export class TableWriter {
     setFleetFigure(this.#columns, 'neutralUsage', neutralUsageOf(new Float64Array(0)), index);
   }
 
-  /** The indexes of pools that are gone may be used again. */
-  releasePools(): void {
-    this.#pools.releaseGone();
+  #assignPools(): void {
+    for (const entry of this.#entries.values())
+      for (const { slot, name } of lineOf(entry)) setPool(this.#columns, slot, this.#pools.of(poolOf(name)));
+    this.#isListOld = true;
   }
 
-  /** The site's pools with their indexes, `default` first. */
+  /** All pools with their indexes, `default` first. */
   get pools(): readonly NamedPool[] {
     return this.#pools.all;
   }
 
-  /** Takes the static hosts, which are routed to even without a master. */
+  /**
+   * Replaces the static hosts, which are routed to even without a master. One that is no longer among them is removed,
+   * unless the master publishes it.
+   */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
-    for (const { name, url } of statics) if (!this.#entries.has(name)) this.#add(name, url, change);
+    for (const entry of [...this.#entries.values()]) if (!entry.isPublished && !this.#statics.has(entry.name)) this.#remove(entry, change);
+    for (const { name, url, weight = 1 } of statics) {
+      const entry = this.#entries.get(name) ?? this.#add(name, url, change);
+      if (entry !== undefined && !entry.isPublished && setWeight(this.#columns, entry.slot, weight)) this.#isListOld = true;
+    }
     return change;
   }
 

@@ -11,7 +11,15 @@ const SAFE_TWICE = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 const NOT_SAFE_TWICE = ['POST', 'PATCH', 'CONNECT', 'LOCK', 'get', 'PROPFIND', ''];
 
 /** A failed first attempt of a GET without a body: the most permissive case. */
-const FIRST: Attempted = { outcome: 'connect-failed', hasStarted: false, method: 'GET', hasBody: false, isBodyTaken: false, attempts: 1 };
+const FIRST: Attempted = {
+  outcome: 'connect-failed',
+  hasStarted: false,
+  method: 'GET',
+  hasBody: false,
+  isBodyTaken: false,
+  attempts: 1,
+  maxAttempts: 2,
+};
 
 test('after a failed connection another host is tried, with any method, and with a body too', () => {
   for (const method of [...SAFE_TWICE, ...NOT_SAFE_TWICE]) {

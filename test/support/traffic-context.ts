@@ -71,6 +71,10 @@ export function buildTrafficStage(
   });
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
+    name: 'default',
+    use: { requests: 0 },
+    routing: { site: undefined },
+    maxAttempts: 2,
     classes: new RequestClasses(1),
     costs: columns,
     view: new TableReader(columns, 0, config.hostMaxInflight),

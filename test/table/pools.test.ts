@@ -20,7 +20,7 @@ const HOSTS = ['d1', 'd2', 'api/a1', 'api/a2', 'web/w1', 'gone/g1'];
 function openStage(rules = { maxEjectedPercent: 50, slowStartMs: 0 }) {
   const columns = openTable(createTable(16));
   const writer = new TableWriter(columns, counterOf(columns.counters), rules);
-  writer.setPools(['api', 'web']);
+  writer.addPools(['api', 'web']);
   const { added } = writer.apply(
     buildTable(
       1,
@@ -89,22 +89,29 @@ test('a reader follows its list wherever it lies, also when other pools grow', (
   }
 });
 
-test('a pool that comes takes its hosts in, and one that goes loses them at once', () => {
+test('a pool that comes takes its hosts in, and one that is dropped loses them', () => {
   const { writer, listed, columns, poolIndex } = openStage();
   const api = new TableReader(columns, 0, 9, poolIndex('api'));
-  writer.setPools(['web', 'gone']);
+  writer.addPools(['gone']);
+  writer.dropPools(['api']);
   assert.equal([listed('gone'), listed('web'), listed('default')], [['gone/g1'], ['web/w1'], ['d1', 'd2']]);
   api.retire();
   assert.is(api.candidates()[0], 0);
-  writer.setPools(['api', 'web']);
-  writer.releasePools();
-  assert.equal([listed('api'), listed('gone')], [['api/a1', 'api/a2'], []]);
+  writer.dropPools(['gone', 'default']);
+  writer.addPools(['api', 'web']);
+  assert.equal(
+    [listed('api'), listed('default')],
+    [
+      ['api/a1', 'api/a2'],
+      ['d1', 'd2'],
+    ],
+  );
 });
 
 test('an operator takes out a host of one pool by its id, and of all pools by its name', () => {
   const columns = openTable(createTable(16));
   const writer = new TableWriter(columns, () => undefined);
-  writer.setPools(['api', 'web']);
+  writer.addPools(['api', 'web']);
   const { added } = writer.apply(
     buildTable(
       1,
@@ -129,15 +136,15 @@ test('an operator takes out a host of one pool by its id, and of all pools by it
   assert.equal(listed(), ['web/y']);
 });
 
-test('an index is used again only after its pool was released, and a restarted thread keeps the indexes', () => {
+test('an index is used again only after its pool was dropped, and a restarted thread keeps the indexes', () => {
   const pools = new PoolIndexes();
-  assert.equal(pools.replace(['a', 'b']), [
+  assert.equal(pools.add(['a', 'b']), [
     ['a', 1],
     ['b', 2],
   ]);
-  assert.equal(pools.replace(['b', 'c']), [['c', 3]]);
-  pools.releaseGone();
-  assert.equal(pools.replace(['b', 'c', 'd']), [['d', 1]]);
+  assert.equal(pools.add(['b', 'c']), [['c', 3]]);
+  pools.drop(['a']);
+  assert.equal(pools.add(['b', 'c', 'd']), [['d', 1]]);
   assert.equal(pools.of('a'), -1);
   assert.equal(new PoolIndexes(pools.all).all, pools.all);
 });
@@ -145,16 +152,15 @@ test('an index is used again only after its pool was released, and a restarted t
 test('hundred sites in a row use no more indexes than two of them', () => {
   const pools = new PoolIndexes();
   let most = 0;
+  const namesOf = (i: number): string[] => Array.from({ length: 50 }, (_, j) => `p${i}-${j}`);
   for (let i = 0; i < 100; i++) {
-    pools.replace(Array.from({ length: 50 }, (_, j) => `p${i}-${j}`));
-    pools.releaseGone();
+    pools.add(namesOf(i));
+    pools.drop(namesOf(i - 1));
     most = Math.max(most, ...pools.all.map(([, index]) => index));
   }
   assert.is(most, 100);
-  pools.replace(Array.from({ length: MAX_POOLS - 1 }, (_, j) => `q${j}`));
-  pools.releaseGone();
-  pools.replace(Array.from({ length: MAX_POOLS - 1 }, (_, j) => `q${j}`));
-  assert.is(pools.all.length, MAX_POOLS);
+  pools.add(Array.from({ length: MAX_POOLS }, (_, j) => `q${j}`));
+  assert.is(pools.all.length, MAX_POOLS, 'those beyond get none');
 });
 
 test.run();

@@ -3,6 +3,7 @@
 // every request ends exactly once, with an answer or an error.
 
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';
+import { USUAL_ATTEMPTS } from '../../config/pool-rules.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
 import type { FleetBalancer, Picker } from './fleet-balancer.js';
 import { HOST_ABSENT, HOST_ERRS, HOST_REFUSES, HOST_SILENT, HOST_UP, isStanding } from './host-machines.js';
@@ -276,7 +277,15 @@ export class Requests {
     this.#attempts.end(job, balancer, outcome, 0);
     const method = this.#methods[jobs.class[job] as number] as string;
     const attempts = jobs.attempts[job] as number;
-    const may = mayRetry({ outcome, hasStarted, method, hasBody: method === 'POST', isBodyTaken: false, attempts });
+    const may = mayRetry({
+      outcome,
+      hasStarted,
+      method,
+      hasBody: method === 'POST',
+      isBodyTaken: false,
+      attempts,
+      maxAttempts: USUAL_ATTEMPTS,
+    });
     if (may && balancer.budget.mayRetry(this.#options.clock())) {
       this.retries++;
       this.#pass(job, balancer, slot);

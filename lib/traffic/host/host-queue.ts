@@ -14,17 +14,18 @@ interface Waiter extends Waiting {
 
 /** The queue of one host. */
 export class HostQueue {
-  readonly #length: number;
+  /** Maximum requests that wait. */
+  length: number;
   readonly #deadlines: Deadlines;
   #waiters: Waiter[] = [];
 
   constructor(length: number, deadlines: Deadlines) {
-    this.#length = length;
+    this.length = length;
     this.#deadlines = deadlines;
   }
 
   get isFull(): boolean {
-    return this.#waiters.length >= this.#length;
+    return this.#waiters.length >= this.length;
   }
 
   /** Whether any request waits. */

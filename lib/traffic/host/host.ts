@@ -8,6 +8,7 @@ import { type EjectionState, startEjection } from '../../routing/ejection.js';
 import type { Count } from '../../table/counters.js';
 import { type AddressEvents, HostAddresses, type Lookup } from '../../health/host-addresses.js';
 import type { SlotHost } from '../../table/slots.js';
+import type { PoolRules } from '../../config/pool-rules.js';
 import type { HostTls } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
 import type { ConnectOptions } from './connection-user.js';
@@ -41,7 +42,7 @@ export class Host implements ConnectionOwner {
   readonly target: URL;
   /** Its name and port, in the form of a Host header. */
   readonly authority: string;
-  readonly connect: ConnectOptions;
+  connect: ConnectOptions;
   /** The addresses that its name resolves to; undefined when it is known by an address. */
   readonly addresses: HostAddresses | undefined;
   readonly idle: HostConnection[] = [];
@@ -137,6 +138,12 @@ export class Host implements ConnectionOwner {
 
   onConnectError(error: Error): void {
     this.lastError = messageOf(error);
+  }
+
+  /** Takes the rules of its pool, which have changed; open connections are kept. */
+  follow({ hostQueue, connectTimeoutMs }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'>): void {
+    this.queue.length = hostQueue;
+    if (this.connect.connectTimeoutMs !== connectTimeoutMs) this.connect = { ...this.connect, connectTimeoutMs };
   }
 
   /** Closes idle connections to addresses that the name no longer resolves to; those in use end with their request. */

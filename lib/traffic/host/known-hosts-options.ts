@@ -2,7 +2,8 @@
 // here.
 
 import type { Clock } from '../../clock.js';
-import type { HealthRules, HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
+import type { PoolRules } from '../../config/pool-rules.js';
+import type { HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traffic-config.js';
 import type { Deadlines } from '../../deadlines.js';
 import type { HostAddresses, Lookup } from '../../health/host-addresses.js';
 import type { ProbeRules } from '../../health/probe-host.js';
@@ -15,10 +16,8 @@ export interface KnownHostsOptions {
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs' | 'queueTimeoutMs' | 'connectTimeoutMs'> &
-    Pick<TrafficLimits, 'hostMaxInflight' | 'hostQueue' | 'maxResponseHeaderSize'> &
-    Pick<HealthRules, 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'> &
-    ProbeRules;
+  /** Those of the process, and those of a pool without rules of its own. */
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs'> & Pick<TrafficLimits, 'maxResponseHeaderSize'> & HostRules;
   readonly tls: HostTls;
   /** Probes an ejected host: true if it is healthy. Never rejects. */
   readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
@@ -26,6 +25,13 @@ export interface KnownHostsOptions {
   readonly lookup: Lookup;
   readonly events: HostEvents;
 }
+
+/** The rules of a pool's hosts. */
+export type HostRules = Pick<
+  PoolRules,
+  'hostMaxInflight' | 'hostQueue' | 'connectTimeoutMs' | 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'
+> &
+  ProbeRules;
 
 /** Events for the fleet thread that it can't see in the shared table. */
 export interface HostEvents {

@@ -21,7 +21,7 @@ import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
 import type { InFlight } from './in-flight.js';
-import type { KnownHostsOptions } from './known-hosts-options.js';
+import type { HostRules, KnownHostsOptions } from './known-hosts-options.js';
 import { Turns } from './turns.js';
 
 /** A request that can't be sent twice uses no connection that was idle for longer than this: the host may be closing it. */
@@ -41,6 +41,8 @@ export class KnownHosts {
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
   #turn = 0;
+  /** The rules of the site's pools, by index. */
+  #rules: readonly HostRules[] = [];
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
@@ -66,13 +68,14 @@ export class KnownHosts {
   add(added: SlotHost): void {
     const { columns, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
     const { slot, name } = added;
+    const ofPool = this.#rulesOf(slot);
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs,
       maxHeadBytes: rules.maxResponseHeaderSize,
-      queueLength: rules.hostQueue,
-      connectTimeoutMs: rules.connectTimeoutMs,
+      queueLength: ofPool.hostQueue,
+      connectTimeoutMs: ofPool.connectTimeoutMs,
       tls,
       deadlines,
       clock,
@@ -113,9 +116,19 @@ export class KnownHosts {
     return this.#options.columns.pool[slot] as number;
   }
 
+  /** Replaces the rules of the site's pools, by index; a pool without any has those of the flags. */
+  setRules(rules: readonly HostRules[]): void {
+    this.#rules = rules;
+    for (const host of this.#inOrder) host.follow(this.#rulesOf(host.slot));
+  }
+
+  #rulesOf(slot: number): HostRules {
+    return this.#rules[this.#options.columns.pool[slot] as number] ?? this.#options.rules;
+  }
+
   /** Whether a host has room for one more request. */
   hasRoom(host: Host): boolean {
-    return (this.#options.columns.inflight[host.slot] as number) < this.#options.rules.hostMaxInflight;
+    return (this.#options.columns.inflight[host.slot] as number) < this.#rulesOf(host.slot).hostMaxInflight;
   }
 
   /** Whether a host is out: down, ejected, or avoided because it has just refused a connection. */
@@ -220,7 +233,7 @@ export class KnownHosts {
 
   /** Updates a host's failure share and ejection from the outcome of a request. */
   #judge(host: Host, outcome: OutcomeKind, status: number): void {
-    const { columns, clock, count, rules } = this.#options;
+    const { columns, clock, count } = this.#options;
     const evidence = evidenceOf(outcome, status);
     const share = columns.failing[host.slot] as number;
     // The usual case: a good answer from a host without failures.
@@ -229,7 +242,7 @@ export class KnownHosts {
     columns.failing[host.slot] = failingAfter(share, evidence);
     const nowMs = clock();
     if (evidence === 'connect_failed') columns.avoidUntil[host.slot] = nowMs + AVOID_MS;
-    if (takeEvidence(host.ejection, evidence, nowMs, rules)) this.#eject(host, evidence as EjectionReason, nowMs);
+    if (takeEvidence(host.ejection, evidence, nowMs, this.#rulesOf(host.slot))) this.#eject(host, evidence as EjectionReason, nowMs);
   }
 
   #eject(host: Host, reason: EjectionReason, nowMs: number): void {
@@ -263,7 +276,8 @@ export class KnownHosts {
 
   /** Probes a host whose ejection time is over. */
   async #probe(host: Host): Promise<void> {
-    const { columns, clock, count, rules, tls, probe, events } = this.#options;
+    const { columns, clock, count, tls, probe, events } = this.#options;
+    const rules = this.#rulesOf(host.slot);
     host.isProbing = true;
     const isWell = await probe(host.target.origin, rules, tls, host.addresses);
     host.isProbing = false;

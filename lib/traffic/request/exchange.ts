@@ -1,8 +1,9 @@
-// The life of a request, whatever its lane: pick, forward, record; a retry on another host if that is allowed, else an
-// answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
+// The life of a request, whatever its lane: route, pick, forward, record; a retry on another host if that is allowed, else
+// an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
 import type { Failure } from '../../explanation.js';
 import type { Policy } from '../../model.js';
+import type { TableReader } from '../../table/reader.js';
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
 import type { RequestClasses } from '../../routing/request-classes.js';
 import type { RetryBudget } from '../../routing/retry-budget.js';
@@ -18,16 +19,26 @@ import type { Host } from '../host/host.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
+import { isRoute, nextPool, routeOf, type SiteInForce, type Unrouted } from './site-in-force.js';
 import { waitFor, whyBusy } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
-/** What all requests of a balancer share. */
+/** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
 export interface ExchangeContext extends AttemptContext, PickContext {
+  /** The pool's name, and its part of the table. */
+  readonly name: string;
+  view: TableReader;
+  /** Requests that the pool serves now: a pool that the site no longer has stays until there are none. */
+  readonly use: { requests: number };
+  /** The site in force, the same for all pools; without one every request belongs to this pool. */
+  readonly routing: { readonly site: SiteInForce<ExchangeContext> | undefined };
   readonly classes: RequestClasses;
   /** The cost of requests, by class and on average (ms of CPU). */
   readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
-  readonly budget: RetryBudget;
-  readonly timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
+  budget: RetryBudget;
+  /** Maximum attempts at a request, the first included. */
+  maxAttempts: number;
+  timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
   /** Whether the process is short of memory: new requests are refused. */
   readonly memory: { readonly isOver: boolean };
   readonly accessLog: AccessLog | undefined;
@@ -35,7 +46,7 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
-  /** Replaced as a whole when an operator sets another algorithm. */
+  /** Replaced as a whole when the site or an operator sets another algorithm. */
   policy: Policy;
 }
 
@@ -57,7 +68,8 @@ class Exchange implements AttemptOwner, Story {
   reason = '';
   /** Failures so far; undefined without any. */
   #failures: Failure[] | undefined;
-  readonly #context: ExchangeContext;
+  /** Of the request's pool; until it is known, of `default`. */
+  #context: ExchangeContext;
   readonly #client: ClientSide;
   readonly #onEnd: ExchangeEnd;
   /** Its class, and its expected cost (ms of CPU). */
@@ -76,33 +88,57 @@ class Exchange implements AttemptOwner, Story {
 
   constructor(context: ExchangeContext, client: ClientSide, onEnd: ExchangeEnd) {
     this.#context = context;
+    context.use.requests++;
     this.#client = client;
     this.#onEnd = onEnd;
     this.startedMs = context.clock();
   }
 
   begin(): void {
-    const { count, budget, classes, costs, ids, hosts } = this.#context;
-    const { method, target } = this.#client.head;
+    const { count, routing, ids } = this.#context;
     try {
       count('requests');
-      budget.onRequest(this.startedMs);
-      const refusal = refusalOf(this.#context, this.#client);
-      this.#classId = classes.classOf(method, target);
-      this.#cost = expectedCost(costs, this.#classId);
-      this.#isLongLived = this.#client.head.upgrade !== undefined || hosts.turns.isLongLived(this.#classId);
-      if (ids !== undefined)
-        this.#number = ids.log.open(
-          this.startedMs,
-          classes.name(this.#classId) ?? '',
-          this.#cost,
-          (costs.classCost[this.#classId] as number) > 0,
-        );
-      if (refusal === undefined) this.#pick(this.startedMs);
-      else this.#refuse(refusal.code, refusal.reason);
+      const unrouted = routing.site === undefined ? undefined : this.#route(routing.site);
+      if (unrouted === undefined) {
+        this.#enter();
+      } else {
+        count(unrouted.counter);
+        if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false);
+        this.#refuse(unrouted.code, unrouted.reason);
+      }
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Finds the request's route and pool; else says why there is none. */
+  #route(site: SiteInForce<ExchangeContext>): Unrouted | undefined {
+    const route = routeOf(site, this.#client);
+    if (!isRoute(route)) return route;
+    this.#context.use.requests--;
+    this.#context = nextPool(route);
+    this.#context.use.requests++;
+    return undefined;
+  }
+
+  /** The request is its pool's from now on. */
+  #enter(): void {
+    const { budget, classes, costs, ids, hosts } = this.#context;
+    const { method, target } = this.#client.head;
+    budget.onRequest(this.startedMs);
+    const refusal = refusalOf(this.#context, this.#client);
+    this.#classId = classes.classOf(method, target);
+    this.#cost = expectedCost(costs, this.#classId);
+    this.#isLongLived = this.#client.head.upgrade !== undefined || hosts.turns.isLongLived(this.#classId);
+    if (ids !== undefined)
+      this.#number = ids.log.open(
+        this.startedMs,
+        classes.name(this.#classId) ?? '',
+        this.#cost,
+        (costs.classCost[this.#classId] as number) > 0,
+      );
+    if (refusal === undefined) this.#pick(this.startedMs);
+    else this.#refuse(refusal.code, refusal.reason);
   }
 
   #pick(nowMs: number): void {
@@ -225,6 +261,7 @@ class Exchange implements AttemptOwner, Story {
   #finish(fault: Error | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#context.use.requests--;
     this.#onEnd(this.#client, fault);
   }
 }
@@ -251,7 +288,12 @@ function refusalOf(
 }
 
 /** Whether a retry is allowed, by the rule and by the budget. */
-function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSide, kind: OutcomeKind, attempts: number): boolean {
+function mayTryAgain(
+  { budget, clock, count, maxAttempts }: ExchangeContext,
+  client: ClientSide,
+  kind: OutcomeKind,
+  attempts: number,
+): boolean {
   const { method, framing } = client.head;
   if (
     !mayRetry({
@@ -261,6 +303,7 @@ function mayTryAgain({ budget, clock, count }: ExchangeContext, client: ClientSi
       hasBody: framing !== 'none',
       isBodyTaken: client.isBodyTaken,
       attempts,
+      maxAttempts,
     })
   )
     return false;

@@ -1,0 +1,182 @@
+// Puts a site in force in the thread that serves: a context for each pool, and the compiled router, swapped by one
+// reference between two requests. What a pool has learned outlives a change of its rules. A pool that the site no longer
+// has serves the requests that it has, and is then given back to the fleet thread.
+
+import { randomInt } from 'node:crypto';
+import { type PoolRules, poolRulesOf } from '../config/pool-rules.js';
+import type { TrafficConfig } from '../config/traffic-config.js';
+import { classKeyOf } from '../host-id.js';
+import type { Algorithm, Policy } from '../model.js';
+import type { Random } from '../routing/random.js';
+import { RequestClasses } from '../routing/request-classes.js';
+import { RetryBudget } from '../routing/retry-budget.js';
+import { compileRouter } from '../routing/router.js';
+import { Split } from '../routing/split.js';
+import { DEFAULT_POOL, type Site, type SiteRoute } from '../site-model.js';
+import { firstClassOf, type TableColumns } from '../table/layout.js';
+import type { NamedPool } from '../table/pool-indexes.js';
+import { TableReader } from '../table/reader.js';
+import type { KnownHosts } from './host/known-hosts.js';
+import type { ExchangeContext } from './request/exchange.js';
+import type { RouteInForce, SiteInForce } from './request/site-in-force.js';
+
+/** What the contexts of all pools share. */
+export type SharedContext = Omit<
+  ExchangeContext,
+  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'policy' | 'routing'
+>;
+
+/** What a switch is made of. */
+export interface SiteSwitchOptions {
+  readonly shared: SharedContext;
+  readonly columns: TableColumns;
+  readonly config: TrafficConfig & { readonly algorithm: Algorithm };
+  readonly hosts: KnownHosts;
+  readonly random: Random;
+  /** Builds a policy; each pool has its own. */
+  readonly policyOf: (algorithm: Algorithm) => Policy;
+  /** Called once for each pool that the site no longer has, when none of its requests is left. */
+  readonly onGone: (pools: readonly string[]) => void;
+}
+
+/** What of a pool outlives a change of its rules. */
+interface Pool {
+  readonly index: number;
+  readonly classes: RequestClasses;
+  readonly budget: RetryBudget;
+  rules: PoolRules;
+  context: ExchangeContext;
+}
+
+/** The pools and routes in force in one balancer. */
+export class SiteSwitch {
+  readonly #options: SiteSwitchOptions;
+  readonly #routing: { site: SiteInForce<ExchangeContext> | undefined } = { site: undefined };
+  #pools = new Map<string, Pool>();
+  /** Pools without a route, and the requests that they still have. */
+  #leaving: Pool[] = [];
+  /** The algorithm that an operator set for the whole fleet. */
+  #fleetAlgorithm: Algorithm | null = null;
+
+  constructor(options: SiteSwitchOptions) {
+    this.#options = options;
+    this.#pools.set(DEFAULT_POOL, this.#build(DEFAULT_POOL, 0, poolRulesOf(undefined, options.config), undefined));
+  }
+
+  /** The context of the pool `default`, which every balancer has. */
+  get defaultContext(): ExchangeContext {
+    return (this.#pools.get(DEFAULT_POOL) as Pool).context;
+  }
+
+  /** The contexts of all pools in force, `default` first. */
+  contexts(): readonly ExchangeContext[] {
+    return [...this.#pools.values()].map(({ context }) => context);
+  }
+
+  /** The version of the site in force; 0 without one. */
+  get version(): number {
+    return this.#routing.site?.version ?? 0;
+  }
+
+  /** The classes of requests that have an id, by the names that they have in the fleet. */
+  namedClasses(): (readonly [id: number, key: string])[] {
+    return [...this.#pools].flatMap(([pool, { classes }]) => classes.named().map(([id, name]) => [id, classKeyOf(pool, name)] as const));
+  }
+
+  /** Recomputes the classes of all pools; call about once a second. Returns the ids that were given or taken back since. */
+  turnClasses(nowMs: number): (readonly [id: number, key: string | null])[] {
+    return [...this.#pools].flatMap(([pool, { classes }]) =>
+      classes.turn(nowMs).map(({ id, name }) => [id, name === null ? null : classKeyOf(pool, name)] as const),
+    );
+  }
+
+  /** Puts a site in force; null: none, so that all requests belong to `default`. */
+  apply(version: number, site: Site | null, indexes: readonly NamedPool[]): void {
+    const { config, hosts } = this.#options;
+    const sitePools = new Map(site?.pools.map((pool) => [pool.name, pool]));
+    const before = this.#pools;
+    const names = new Set([DEFAULT_POOL, ...sitePools.keys()]);
+    this.#pools = new Map();
+    const rules: PoolRules[] = [];
+    for (const [name, index] of indexes) {
+      if (!names.has(name)) continue;
+      const ofPool = poolRulesOf(sitePools.get(name), config);
+      rules[index] = ofPool;
+      this.#pools.set(name, this.#build(name, index, ofPool, before.get(name)));
+    }
+    hosts.setRules(rules);
+    this.#leaving.push(...[...before].flatMap(([name, pool]) => (this.#pools.has(name) ? [] : pool)));
+    this.#routing.site = site === null ? undefined : this.#compile(version, site);
+    this.releaseGone();
+  }
+
+  /** Gives back the pools that have no requests any more; call about once a second. */
+  releaseGone(): void {
+    const gone = this.#leaving.filter(({ context }) => context.use.requests === 0);
+    if (gone.length === 0) return;
+    this.#leaving = this.#leaving.filter((pool) => !gone.includes(pool));
+    for (const { context } of gone) context.view.retire();
+    const names = gone.map(({ context }) => context.name).filter((name) => !this.#pools.has(name));
+    if (names.length > 0) this.#options.onGone(names);
+  }
+
+  /** Sets the algorithm of the whole fleet, which wins over the site and the flags; null: none. True if it differs from before. */
+  setFleetAlgorithm(algorithm: Algorithm | null): boolean {
+    if (algorithm === this.#fleetAlgorithm) return false;
+    this.#fleetAlgorithm = algorithm;
+    for (const { context, rules } of this.#pools.values()) {
+      const next = this.#algorithmOf(rules);
+      if (next !== context.policy.algorithm) context.policy = this.#options.policyOf(next);
+    }
+    return true;
+  }
+
+  #algorithmOf(rules: PoolRules): Algorithm {
+    return this.#fleetAlgorithm ?? rules.algorithm ?? this.#options.config.algorithm;
+  }
+
+  #build(name: string, index: number, rules: PoolRules, before: Pool | undefined): Pool {
+    const { shared, columns, policyOf } = this.#options;
+    const known = before?.index === index ? before : undefined;
+    const classes = known?.classes ?? new RequestClasses(randomInt(2 ** 31), firstClassOf(index));
+    const isSameBudget = known?.rules.retryBudgetPercent === rules.retryBudgetPercent;
+    const budget = known !== undefined && isSameBudget ? known.budget : new RetryBudget(rules.retryBudgetPercent);
+    const algorithm = this.#algorithmOf(rules);
+    const changing = {
+      view: new TableReader(columns, rules.slowStartMs, rules.hostMaxInflight, index),
+      budget,
+      timeouts: rules,
+      maxAttempts: rules.maxAttempts,
+      policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
+    };
+    let context = known?.context;
+    // In place: requests of the pool go on with the new rules.
+    if (context !== undefined)
+      ({
+        view: context.view,
+        budget: context.budget,
+        timeouts: context.timeouts,
+        maxAttempts: context.maxAttempts,
+        policy: context.policy,
+      } = changing);
+    else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
+    return { index, classes, budget, rules, context };
+  }
+
+  #compile(version: number, site: Site): SiteInForce<ExchangeContext> {
+    return { version, router: compileRouter(site), routes: site.routes.map((route) => this.#compileRoute(route)) };
+  }
+
+  #compileRoute({ line, action }: SiteRoute): RouteInForce<ExchangeContext> {
+    const to = action.kind === 'forward' ? action.to.filter(({ weight }) => weight > 0) : [];
+    const pools = to.map(({ pool }) => (this.#pools.get(pool) as Pool).context);
+    const split =
+      to.length < 2
+        ? null
+        : new Split(
+            to.map(({ weight }) => weight),
+            this.#options.random,
+          );
+    return { line, pools, split };
+  }
+}
