@@ -121,8 +121,10 @@ class RouteBuilder {
 
   #targets({ at, value }: NonNullable<RouteDocument['to']>, keyAt: number, where: Where): { pool: string; weight: number }[] {
     const written = typeof value === 'string' ? [{ key: value, at, value: 1 }] : value;
+    // Without pools something is wrong with all of them, and that has been told.
+    const areKnown = this.#document.pools.length > 0 || this.#problems.isEmpty;
     for (const { key, at: nameAt } of written) {
-      if (this.#known.has(key)) continue;
+      if (!areKnown || this.#known.has(key)) continue;
       const near = nearestWord(key, this.#names);
       this.#problems.add(
         nameAt,

@@ -202,11 +202,7 @@ const match = object({
 const changes = object({
   set: optional(record(FIELD_KEYS, headerValue, some), 'Fields that replace all of their name.', []),
   add: optional(record(FIELD_KEYS, headerValue, some), 'Fields that are added.', []),
-  remove: optional(
-    list(text({ wanted: 'the name of a header field', pattern: /^\S+$/, maxLength: 256 }), some),
-    'Names of fields that are removed.',
-    [],
-  ),
+  remove: optional(list(fieldName, some), 'Names of fields that are removed.', []),
 });
 
 const route = object(
@@ -274,7 +270,7 @@ const route = object(
 
 /** The whole document. */
 export const SITE_SHAPE = object({
-  version: needed(integer(SITE_VERSION, SITE_VERSION), `The version of the format: ${SITE_VERSION}.`),
+  version: needed(numberChoice([SITE_VERSION]), `The version of the format: ${SITE_VERSION}.`),
   paths: optional(
     choice(['as-written', 'strict']),
     'How paths are read: strict refuses those that a host might read differently. Default: as-written.',
