@@ -36,7 +36,7 @@ export interface SitePool {
 
 /** A host, or a name that stands for several. */
 export interface SiteHost {
-  /** Unique in the site for one URL; of a DNS name, the beginning of its hosts' names. */
+  /** Unique in its pool; of a DNS name, the beginning of its hosts' names. */
   readonly name: string;
   /** `http://…` or `https://…`, an origin. For `srv` the name without a port stands in it. */
   readonly url: string;

@@ -66,11 +66,13 @@ export function parseCores(text: string): number {
   return cores > 0 && cores <= 4096 ? cores : refuse(`--cores: a number above 0, such as 2 or 0.5, not ${quote(text)}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: SECOND, m: MINUTE };
+const HOUR = 60 * MINUTE;
 
-/** Reads a duration such as `500ms`, `2s` or `1m`, in milliseconds; a bare number is milliseconds. */
+const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: SECOND, m: MINUTE, h: HOUR };
+
+/** Reads a duration such as `500ms`, `2s`, `1m` or `8h`, in milliseconds; a bare number is milliseconds. */
 export function parseDuration(flag: string, text: string, minMs: number, maxMs: number): number {
-  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+  const [, digits = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h)?$/.exec(text) ?? [];
   const ms = digits === '' ? Number.NaN : Math.round(Number(digits) * (UNITS[unit] as number));
   if (!(ms >= minMs && ms <= maxMs)) {
     refuse(`${flag}: a duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 500ms, 2s or 1m, not ${quote(text)}`);
@@ -78,8 +80,9 @@ export function parseDuration(flag: string, text: string, minMs: number, maxMs: 
   return ms;
 }
 
-/** A duration as a person writes it: `1500ms`, `2s`, `1m`. */
+/** A duration as a person writes it: `1500ms`, `2s`, `1m`; hours from the second on. */
 export function formatDuration(ms: number): string {
+  if (ms > HOUR && ms % HOUR === 0) return `${ms / HOUR}h`;
   if (ms >= MINUTE && ms % MINUTE === 0) return `${ms / MINUTE}m`;
   return ms >= SECOND && ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
 }

@@ -63,6 +63,7 @@ const LIBRARY_HOME: Readonly<Record<string, string>> = {
   pino: 'lib/log.ts',
   undici: 'lib/lab/',
   uplot: 'lib/lab/simulation/',
+  yaml: 'lib/config/site/document-tree.ts',
 };
 
 /** The part of lib a path belongs to: `lib/fleet/x.ts` → `fleet`, `lib/balancer.ts` → `balancer`; null outside lib. */
