@@ -29,6 +29,7 @@ import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
 import { Deadlines } from './deadlines.js';
+import { readSiteSource } from './config/site-source.js';
 import { healthRulesOf } from './config/traffic-config.js';
 import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
@@ -75,6 +76,7 @@ export async function startBalancer(
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
   const fleetKey = openKeyFile({ flag: '--fleet-key', file: config.fleetKeyFile, kinds: ['fleet'] }, log);
+  const site = await readSiteSource(config);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -83,7 +85,7 @@ export async function startBalancer(
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   shutdown.add(() => fleetKey.close());
-  const state: FleetState = { role: 'slave', settings: {} };
+  const state: FleetState = { role: 'slave', settings: {}, site: null };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
 
@@ -170,6 +172,7 @@ export async function startBalancer(
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
+    site,
     health: healthRulesOf(config),
     tls: hostTls,
   };
@@ -189,6 +192,7 @@ export async function startBalancer(
       leaving: pool.leaving(),
       classes: classes.named(),
       settings: state.settings,
+      site: state.site,
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({
@@ -201,6 +205,8 @@ export async function startBalancer(
       log,
       algorithm: config.algorithm,
       policyOf,
+      // Requests are not routed by it yet.
+      onSite: () => undefined,
     }),
     onFleetDeath() {
       state.role = 'slave';

@@ -4,6 +4,7 @@
 import type { Log } from './log.js';
 import type { Algorithm, Policy, Role } from './model.js';
 import type { Outbox } from './outbox.js';
+import type { SiteInForce, StoredSite } from './site-model.js';
 import type { StartGate } from './start-gate.js';
 import type { FromFleet, ToFleet } from './thread-messages.js';
 import type { HostPool } from './traffic/host/host-pool.js';
@@ -15,6 +16,8 @@ export interface FleetState {
   role: Role;
   /** The fields of the fleet's settings, as they stand in Redis. */
   settings: Readonly<Record<string, string>>;
+  /** The fleet's site; null while it has none, or this balancer goes by a file of its own. */
+  site: StoredSite | null;
 }
 
 /** What the messages act on. */
@@ -30,6 +33,8 @@ export interface FleetListenerOptions {
   /** The balancer's own algorithm, which counts while the fleet has none. */
   readonly algorithm: Algorithm;
   readonly policyOf: (algorithm: Algorithm) => Policy;
+  /** Another site is in force, or again the same after the fleet thread died. */
+  readonly onSite: (inForce: SiteInForce) => void;
 }
 
 /** Builds what takes the fleet thread's messages. */
@@ -43,6 +48,7 @@ export function listenToFleet({
   log,
   algorithm: ownAlgorithm,
   policyOf,
+  onSite,
 }: FleetListenerOptions): (message: FromFleet) => void {
   return (message) => {
     switch (message.type) {
@@ -83,6 +89,10 @@ export function listenToFleet({
         log('info', 'the algorithm is set for the whole fleet', { algorithm });
         break;
       }
+      case 'site':
+        state.site = message.stored;
+        onSite(message);
+        break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
         break;

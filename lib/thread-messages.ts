@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { SiteInForce, StoredSite } from './site-model.js';
 import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
@@ -47,6 +48,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
+  /** Another site is in force; the first one is sent before `synced` and `redis-lost`. */
+  | ({ readonly type: 'site' } & SiteInForce)
   /** A `meercat why` question: where a request went or would go, and why. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator ejected this host: abort its requests in flight. Sent once. */
@@ -94,6 +97,16 @@ export interface LogMessage {
   readonly line: Parameters<Log>;
 }
 
+/** Where a balancer has a site from besides Redis. */
+export interface SiteSource {
+  /** The document of --site, which was checked; '' for none. It is in force until the fleet has a site. */
+  readonly document: string;
+  /** Whether it becomes the fleet's where the fleet has none. */
+  readonly isPublished: boolean;
+  /** The folder that keeps the last good site; '' for none. */
+  readonly stateDir: string;
+}
+
 /** The part of a balancer's configuration that its fleet and hosts threads need. */
 export interface ThreadConfig {
   readonly name: string;
@@ -109,6 +122,7 @@ export interface ThreadConfig {
   readonly namespace: string;
   readonly leaseTtlMs: number;
   readonly statics: readonly StaticHost[];
+  readonly site: SiteSource;
   readonly health: HealthRules;
   /** For health checks of `https://` hosts. */
   readonly tls: HostTls;
@@ -128,6 +142,8 @@ export interface FleetThreadData {
   readonly fleetKey: string;
   /** The settings as an earlier fleet thread last read them. */
   readonly settings: Readonly<Record<string, string>>;
+  /** The fleet's site, as an earlier fleet thread went by it. */
+  readonly site: StoredSite | null;
   readonly hostsPort: MessagePort;
   /** Whether this balancer has resigned: it must not become master again. */
   readonly hasResigned: boolean;

@@ -2,6 +2,7 @@
 // here may wait for Redis; no request ever waits for this.
 
 import { monotonicClock } from '../clock.js';
+import { readDocument } from '../config/site-source.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { buildKeys } from '../redis/keys.js';
@@ -31,6 +32,7 @@ import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
+import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
@@ -72,7 +74,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     // The data's Redis counts as reachable once it accepts a heartbeat.
     onDataReady: () => void sendHeartbeat(),
     onDataLost(reason) {
-      post({ type: 'redis-lost' });
+      // After the site that is known without Redis.
+      void site.started.then(() => post({ type: 'redis-lost' }));
       names.onUnknown();
       redis.lost(reason);
     },
@@ -143,6 +146,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const site = openSiteSync(data, readDocument, {
+    ...{ client, keys, gate, signer, clock, count, log },
+    held: () => (lease.state.phase === 'master' ? lease.state : null),
+    announce: (event) => void membership.announce(event),
+    onSite: (inForce) => post({ type: 'site', ...inForce }),
+  });
+
   const hosts = new HostsLink({
     port: data.hostsPort,
     inheritance: () => ({ stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs }),
@@ -186,7 +196,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     names,
     lease,
     settings,
+    site,
     facts: () => ({
+      ...site.facts,
       role: roleOf(lease.state),
       term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
       remembered: settings.remembered,
@@ -259,6 +271,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       hosts,
       lease,
       heartbeats,
+      site,
     }),
     async stop() {
       heartbeats.stop();

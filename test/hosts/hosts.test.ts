@@ -46,6 +46,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         namespace: KEYS.namespace,
         leaseTtlMs: 1500,
         statics: [],
+        site: { document: '', isPublished: false, stateDir: '' },
         health: TRAFFIC_DEFAULTS,
         tls: { ca: undefined, isInsecure: false },
       };
