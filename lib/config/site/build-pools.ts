@@ -5,31 +5,16 @@ import { isIP } from 'node:net';
 import { isName, NAME_RULE, originOf } from '../../redis/names.js';
 import { DEFAULT_POOL, type FixedAnswer, type HashKey, type SiteHost, type SitePool } from '../../site-model.js';
 import { defaultHostName } from '../values.js';
+import { barePool } from './built-in-site.js';
 import { type HostDocument, type KeyByName, MAX_SITE_HOSTS, type PoolDocument, type SiteDocument } from './document-shape.js';
 import { code, inside, type Problems, quoted, type Where } from './problems.js';
 
 /** Longest name of an entry that stands for several hosts: their names are this one and an address (RFC 4291: 39 characters). */
 const MAX_DISCOVERED_NAME = 80;
 
-/** A pool of which nothing is said. */
-function emptyPool(name: string): SitePool {
-  return {
-    name,
-    algorithm: null,
-    hosts: [],
-    health: { path: null, intervalMs: null, timeoutMs: null, statuses: null },
-    limits: { perHost: null, fleet: null, queue: null, queueTimeoutMs: null },
-    retries: { budgetPercent: null, attempts: null },
-    timeouts: { connectMs: null, responseMs: null },
-    affinity: null,
-    respond: null,
-    answers: {},
-  };
-}
-
 /** All pools in the order of the document; `default` is the first where the document does not name it. */
 export function buildPools({ pools }: Pick<SiteDocument, 'pools'>, problems: Problems): SitePool[] {
-  const built: SitePool[] = pools.some(({ key }) => key === DEFAULT_POOL) ? [] : [emptyPool(DEFAULT_POOL)];
+  const built: SitePool[] = pools.some(({ key }) => key === DEFAULT_POOL) ? [] : [barePool(DEFAULT_POOL)];
   let hosts = 0;
   for (const { key, at, value } of pools) {
     const where: Where = { parent: null, name: `pool ${code(key)}`, isSubject: true };
@@ -37,7 +22,7 @@ export function buildPools({ pools }: Pick<SiteDocument, 'pools'>, problems: Pro
     hosts += value?.hosts.length ?? 0;
     if (before <= MAX_SITE_HOSTS && hosts > MAX_SITE_HOSTS)
       problems.add(at, where, `the pools up to here name ${hosts} hosts; at most ${MAX_SITE_HOSTS} are possible`);
-    built.push(value === undefined ? emptyPool(key) : buildPool(key, value, where, problems));
+    built.push(value === undefined ? barePool(key) : buildPool(key, value, where, problems));
   }
   return built;
 }

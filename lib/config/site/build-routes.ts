@@ -14,14 +14,12 @@ import {
   type SiteRoute,
 } from '../../site-model.js';
 import { parseMethods } from '../methods.js';
+import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
 import { fixedAnswerOf, keyOf } from './build-pools.js';
 import type { ChangesDocument, RouteDocument, SiteDocument } from './document-shape.js';
 import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
 import { code, inside, type Problems, type Where } from './problems.js';
 import type { Placed, PlacedEntry } from './shapes.js';
-
-const ANY: RouteMatch = { hosts: [], scheme: null, path: null, methods: [], headers: [], query: [] };
-const NO_CHANGES: HeaderChanges = { set: [], add: [], remove: [] };
 
 /** All routes in the order of the document. Without any, all requests go to the only pool that is named, or to `default`. */
 export function buildRoutes(document: SiteDocument, pools: readonly SitePool[], problems: Problems): SiteRoute[] {
@@ -30,9 +28,7 @@ export function buildRoutes(document: SiteDocument, pools: readonly SitePool[], 
     return document.routes.map(({ value, at }, index) => builder.build(value, at, `route ${index + 1}`));
   }
   const [only, ...more] = document.pools;
-  const pool = only !== undefined && more.length === 0 ? only.key : DEFAULT_POOL;
-  const action: RouteAction = { kind: 'forward', to: [{ pool, weight: 1 }], rewrite: null };
-  return [{ line: 1, match: ANY, action, headers: { request: NO_CHANGES, response: NO_CHANGES }, rateLimit: null }];
+  return [onlyRouteTo(only !== undefined && more.length === 0 ? only.key : DEFAULT_POOL)];
 }
 
 class RouteBuilder {
@@ -69,7 +65,7 @@ class RouteBuilder {
   }
 
   #match({ match }: RouteDocument, where: Where): RouteMatch {
-    if (match === null) return ANY;
+    if (match === null) return ANY_REQUEST;
     const problems = this.#problems;
     const inMatch = inside(where, 'match');
     const { scheme, path: written, headers, query } = match;
@@ -167,7 +163,7 @@ class RouteBuilder {
   }
 
   #changes(changes: ChangesDocument | null, side: 'request' | 'response', where: Where): HeaderChanges {
-    if (changes === null) return NO_CHANGES;
+    if (changes === null) return NO_HEADER_CHANGES;
     const problems = this.#problems;
     for (const change of ['set', 'add'] as const) {
       for (const { key, at, value } of changes[change]) {
