@@ -6,13 +6,15 @@ import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
 import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
+import { addSiteCommands } from './site-commands.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
-/** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `why`, `restart` and `fleet-key`. */
+/** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `diff`, `apply`, `site`, `why`, `restart` and `fleet-key`. */
 export function addFleetCommands(program: Command): void {
   addStatus(program);
   addOperators(program);
   addAlgorithm(program);
+  addSiteCommands((name, description) => addFleetCommand(program, name, description));
   addWhy(program);
   addRestart(program);
   addFleetKey(program);

@@ -45,6 +45,8 @@ export function addUp(program: Command): Command {
     .addOption(namespaceFlag())
     .addOption(algorithmFlag())
     .addOption(hostFlag())
+    .addOption(new Flag('--site <file>', 'pools and routes of the fleet, written to Redis where it has none (meercat apply)'))
+    .addOption(new Flag('--state-dir <dir>', "keep the fleet's last site there, for a start while Redis is away"))
     .addOption(fleetKeyFlag("the fleet's key: all parts sign with it, or with what is derived from it (meercat fleet-key)"))
     .addOption(logLevelFlag('warn'))
     .addHelpText(

@@ -22,6 +22,8 @@ interface UpFlags {
   readonly algorithm: Algorithm;
   readonly host?: StaticHost[];
   readonly fleetKey?: string;
+  readonly site?: string;
+  readonly stateDir?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -36,6 +38,9 @@ export async function runUp(flags: UpFlags): Promise<void> {
       'MEERCAT_BAD_CONFIG',
       '--hosts and --host exclude each other: --hosts starts demo hosts, --host balances one that runs already; leave one of them out',
     );
+  const { site: siteFile = '', stateDir = '' } = flags;
+  const { readSiteSource } = await import('../lib/config/site-source.js');
+  await readSiteSource({ siteFile, isSitePublished: true, stateDir });
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
   let isStopping = false;
@@ -63,6 +68,8 @@ export async function runUp(flags: UpFlags): Promise<void> {
       algorithm: flags.algorithm,
       statics: flags.host ?? [],
       fleetKeyFile: flags.fleetKey ?? '',
+      siteFile,
+      stateDir,
       logLevel: flags.logLevel,
       entry: ENTRY,
     },

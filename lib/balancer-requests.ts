@@ -44,7 +44,7 @@ export interface RequestPartsOptions extends Pick<ExchangeContext, 'accessLog' |
 /** The parts. */
 export interface RequestParts {
   readonly hosts: KnownHosts;
-  readonly site: SiteSwitch;
+  readonly siteSwitch: SiteSwitch;
   readonly explainer: Explainer;
 }
 
@@ -108,7 +108,7 @@ export function prepareRequests({
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
   };
-  const site = new SiteSwitch({
+  const siteSwitch = new SiteSwitch({
     shared,
     columns,
     config,
@@ -117,6 +117,6 @@ export function prepareRequests({
     policyOf: (algorithm) => createPolicy(algorithm, random, picks),
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });
-  const explainer = new Explainer({ context: site.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });
-  return { hosts, site, explainer };
+  const explainer = new Explainer({ context: siteSwitch.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });
+  return { hosts, siteSwitch, explainer };
 }

@@ -29,6 +29,7 @@ import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
 import { Deadlines } from './deadlines.js';
+import { readSiteSource } from './config/site-source.js';
 import { healthRulesOf } from './config/traffic-config.js';
 import { startMemoryGuard } from './traffic/request/memory-guard.js';
 import { startTraffic } from './traffic/server.js';
@@ -75,6 +76,7 @@ export async function startBalancer(
   const hostTls = readHostTls(config);
   const token = readConsoleToken(config);
   const fleetKey = openKeyFile({ flag: '--fleet-key', file: config.fleetKeyFile, kinds: ['fleet'] }, log);
+  const site = await readSiteSource(config);
   const table = createTable();
   const columns = openTable(table);
   const count = counterOf(columns.counters);
@@ -83,7 +85,7 @@ export async function startBalancer(
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   shutdown.add(() => fleetKey.close());
-  const state: FleetState = { role: 'slave', settings: {}, pools: [] };
+  const state: FleetState = { role: 'slave', settings: {}, pools: [], site: null };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
 
@@ -96,7 +98,7 @@ export async function startBalancer(
   shutdown.add(() => memory.stop());
   const deadlines = new Deadlines(clock);
   shutdown.add(() => deadlines.stop());
-  const { hosts, site, explainer } = prepareRequests({
+  const { hosts, siteSwitch, explainer } = prepareRequests({
     config,
     columns,
     clock,
@@ -113,7 +115,7 @@ export async function startBalancer(
     shutdown,
   });
 
-  const context = site.defaultContext;
+  const context = siteSwitch.defaultContext;
   const gate = new StartGate();
   shutdown.add(() => gate.close());
 
@@ -171,6 +173,7 @@ export async function startBalancer(
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
+    site,
     health: healthRulesOf(config),
     tls: hostTls,
   };
@@ -189,8 +192,9 @@ export async function startBalancer(
       known: hosts.known(),
       leaving: hosts.leaving(),
       pools: state.pools,
-      classes: site.namedClasses(),
+      classes: siteSwitch.namedClasses(),
       settings: state.settings,
+      site: state.site,
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({
@@ -198,7 +202,7 @@ export async function startBalancer(
       hosts,
       explainer,
       gate,
-      site,
+      siteSwitch,
       toFleet,
       log,
     }),
@@ -209,8 +213,8 @@ export async function startBalancer(
   });
   fleetKey.watch(giveFleetKey);
   const turnTimer = setInterval(() => {
-    site.releaseGone();
-    const changes = site.turnClasses(clock());
+    siteSwitch.releaseGone();
+    const changes = siteSwitch.turnClasses(clock());
     for (const [id] of changes) hosts.turns.forgetClass(id);
     if (changes.length > 0) toFleet.post({ type: 'classes', classes: changes });
   }, TURN_MS);

@@ -4,6 +4,7 @@
 import type { Log } from './log.js';
 import type { Role } from './model.js';
 import type { Outbox } from './outbox.js';
+import type { StoredSite } from './site-model.js';
 import type { SiteSwitch } from './traffic/site-switch.js';
 import type { StartGate } from './start-gate.js';
 import type { NamedPool } from './table/pool-indexes.js';
@@ -18,6 +19,8 @@ export interface FleetState {
   settings: Readonly<Record<string, string>>;
   /** The pools of the table, by index. */
   pools: readonly NamedPool[];
+  /** The fleet's site; null while it has none, or this balancer goes by a file of its own. */
+  site: StoredSite | null;
 }
 
 /** What the messages act on. */
@@ -26,13 +29,21 @@ export interface FleetListenerOptions {
   readonly hosts: KnownHosts;
   readonly explainer: Explainer;
   readonly gate: StartGate;
-  readonly site: SiteSwitch;
+  readonly siteSwitch: SiteSwitch;
   readonly toFleet: Outbox<ToFleet>;
   readonly log: Log;
 }
 
 /** Builds what takes the fleet thread's messages. */
-export function listenToFleet({ state, hosts, explainer, gate, site, toFleet, log }: FleetListenerOptions): (message: FromFleet) => void {
+export function listenToFleet({
+  state,
+  hosts,
+  explainer,
+  gate,
+  siteSwitch,
+  toFleet,
+  log,
+}: FleetListenerOptions): (message: FromFleet) => void {
   return (message) => {
     switch (message.type) {
       case 'hosts':
@@ -65,14 +76,14 @@ export function listenToFleet({ state, hosts, explainer, gate, site, toFleet, lo
         break;
       case 'settings':
         state.settings = message.fields;
-        if (!site.setFleetAlgorithm(message.algorithm)) break;
+        if (!siteSwitch.setFleetAlgorithm(message.algorithm)) break;
         if (message.algorithm === null) log('info', 'no algorithm is set for the whole fleet any more', {});
         else log('info', 'the algorithm is set for the whole fleet', { algorithm: message.algorithm });
         break;
       case 'site':
         state.pools = message.pools;
-        site.apply(message.version, message.site, message.pools);
-        log('info', message.site === null ? 'no site is in force any more' : 'a site is in force', { version: message.version });
+        state.site = message.stored;
+        siteSwitch.apply(message.version, message.site, message.pools);
         break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });

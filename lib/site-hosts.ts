@@ -11,7 +11,7 @@ export function siteHostsOf(site: Site | null): StaticHost[] {
   return site.pools.flatMap((pool) =>
     pool.hosts
       .filter(({ discovery }) => discovery === 'none')
-      .map(({ name, url, weight }) => ({ name: hostIdOf(pool.name, name), url, ...(weight !== 1 && { weight }) })),
+      .map(({ name, url, weight }): StaticHost => ({ name: hostIdOf(pool.name, name), url, weight })),
   );
 }
 

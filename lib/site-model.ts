@@ -150,3 +150,28 @@ export interface RateLimit {
   /** `route`: one budget for all; else one for each value. */
   readonly key: { readonly of: 'route' | 'client' } | { readonly of: 'header' | 'cookie' | 'query'; readonly name: string };
 }
+
+/** A document as a fleet has it: in Redis, in a file beside a balancer, and in its memory. */
+export interface StoredSite {
+  /** 1 or more; grows with each application. */
+  readonly version: number;
+  /** As it was applied; '' where an operator removed the site: the version goes on growing. */
+  readonly document: string;
+  readonly by: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** SHA-256 of the fields above, as hex. */
+  readonly checksum: string;
+  /** What follows the signed text; '' without a fleet key. */
+  readonly signature: string;
+}
+
+/** The site that a balancer goes by. */
+export interface SiteInForce {
+  /** 0: its own file, which no fleet has. */
+  readonly version: number;
+  /** Null: none, since an operator removed it. */
+  readonly site: Site | null;
+  /** Null for its own file. */
+  readonly stored: StoredSite | null;
+}

@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
-import type { Site } from './site-model.js';
+import type { Site, SiteInForce, StoredSite } from './site-model.js';
 import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
@@ -51,8 +51,8 @@ export type FromFleet =
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
   /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
-  /** A site came into force, and all its pools have an index; null: none. Its hosts are candidates by now. */
-  | { readonly type: 'site'; readonly version: number; readonly site: Site | null; readonly pools: readonly NamedPool[] }
+  /** Another site is in force, and its hosts are candidates; the first one is sent before `synced` and `redis-lost`. */
+  | ({ readonly type: 'site'; readonly pools: readonly NamedPool[] } & SiteInForce)
   /** A `meercat why` question: where a request went or would go, and why. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator ejected this host: abort its requests in flight. Sent once. */
@@ -82,7 +82,11 @@ export type FleetToHosts =
       readonly stamp: Stamp;
       readonly rows: readonly HostRow[];
       readonly costs: Costs;
+      /** The site in force; null: none. */
+      readonly site: Site | null;
     }
+  /** Another site is in force; sent to a master only. */
+  | { readonly type: 'site'; readonly site: Site | null }
   | { readonly type: 'become-slave' };
 
 /** From the hosts thread to the fleet thread, on their own port. */
@@ -100,6 +104,16 @@ export interface LogMessage {
   readonly line: Parameters<Log>;
 }
 
+/** Where a balancer has a site from besides Redis. */
+export interface SiteSource {
+  /** The document of --site, which was checked; '' for none. It is in force until the fleet has a site. */
+  readonly document: string;
+  /** Whether it becomes the fleet's where the fleet has none. */
+  readonly isPublished: boolean;
+  /** The folder that keeps the last good site; '' for none. */
+  readonly stateDir: string;
+}
+
 /** The part of a balancer's configuration that its fleet and hosts threads need. */
 export interface ThreadConfig {
   readonly name: string;
@@ -115,6 +129,7 @@ export interface ThreadConfig {
   readonly namespace: string;
   readonly leaseTtlMs: number;
   readonly statics: readonly StaticHost[];
+  readonly site: SiteSource;
   readonly health: HealthRules;
   /** For health checks of `https://` hosts. */
   readonly tls: HostTls;
@@ -136,6 +151,8 @@ export interface FleetThreadData {
   readonly fleetKey: string;
   /** The settings as an earlier fleet thread last read them. */
   readonly settings: Readonly<Record<string, string>>;
+  /** The fleet's site, as an earlier fleet thread went by it. */
+  readonly site: StoredSite | null;
   readonly hostsPort: MessagePort;
   /** Whether this balancer has resigned: it must not become master again. */
   readonly hasResigned: boolean;

@@ -67,6 +67,12 @@ export interface BalancerConfig extends TrafficConfig {
   readonly algorithm: Algorithm;
   /** Hosts without an agent. They are routed to even while Redis is away. */
   readonly statics: readonly StaticHost[];
+  /** A file with a site, in force until the fleet has one; empty for none. */
+  readonly siteFile: string;
+  /** Whether that site becomes the fleet's where it has none. */
+  readonly isSitePublished: boolean;
+  /** A folder that keeps the fleet's last good site, for a start without Redis; empty for none. */
+  readonly stateDir: string;
   /** How long the lease outlives a dead master; it is renewed three times as often. */
   readonly leaseTtlMs: number;
   /** How long a stopping balancer goes on accepting, so that what is in front sees that it is not ready before connections are refused. */
@@ -92,6 +98,9 @@ export const DEFAULTS = freezeDeep({
   name: '',
   algorithm: 'adaptive',
   statics: [],
+  siteFile: '',
+  isSitePublished: false,
+  stateDir: '',
   leaseTtlMs: 1500,
   drainDelayMs: 0,
   drainTimeoutMs: 30 * SECOND,
@@ -131,6 +140,7 @@ export function checkRelations(config: BalancerConfig): BalancerConfig {
   if (config.consoleToken !== '') checkConsoleToken(CONSOLE_TOKEN_VARIABLE, config.consoleToken);
   if (config.name !== '' && !isName(config.name)) refuse(`--name: ${NAME_RULE}`);
   checkHostNames(config.statics);
+  if (config.isSitePublished && config.siteFile === '') refuse('--publish-site needs --site FILE: it has nothing to publish');
   checkTraffic(config);
   return config;
 }

@@ -148,6 +148,9 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   name: text('--name', `empty, or ${NAME_RULE}`, (value) => value === '' || isName(value)),
   algorithm: oneOf('--algorithm', ALGORITHMS),
   statics: list('--host', 'a list of { name, url }, the url as http://host:port or https://host:port', isHost),
+  siteFile: text('--site', 'the name of a file, empty for none'),
+  isSitePublished: yesOrNo('--publish-site'),
+  stateDir: text('--state-dir', 'the name of a directory, empty for none'),
   logLevel: oneOf('--log-level', LOG_LEVELS),
   healthPath: text(
     '--health-path',

@@ -1,6 +1,7 @@
 // The fleet as text for a terminal: two tables that fit 100 columns, or one plain line for each row.
 
 import type { BalancerView, FleetView, HostRecord } from '../redis/fleet-view.js';
+import type { SiteView } from '../redis/site-view.js';
 
 /** A column: its title, where its cells stand, and what is in them. */
 export type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
@@ -43,12 +44,17 @@ export function renderFleet(view: FleetView): string {
   const summary = view.master === null ? 'no master at the moment' : `master ${view.master}, term ${view.term ?? NONE}`;
   return [
     `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
+    ...(view.site === null ? [] : [siteLine(view.site)]),
     '',
     ...table(BALANCER_COLUMNS, balancerRows(view)),
     '',
     ...table(HOST_COLUMNS, view.hosts),
     ...(view.problems.length > 0 ? ['', ...view.problems] : []),
   ].join('\n');
+}
+
+function siteLine({ version, by, at, isRemoved }: SiteView): string {
+  return `site: version ${version}, ${isRemoved ? 'removed' : 'applied'} by ${by} at ${at}`;
 }
 
 /** The fleet as plain lines, one for each balancer and host. */

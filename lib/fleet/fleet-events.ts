@@ -14,7 +14,7 @@ import type { Count } from '../table/counters.js';
 export interface FleetEventHandlers {
   readonly onElected: (term: number, mastership?: string) => void;
   readonly onReleased: () => void;
-  /** An operator changed a setting of the whole fleet. */
+  /** An operator changed a setting of the whole fleet, or its site. */
   readonly onOperator: () => void;
   readonly onWhy: (event: FleetEvent) => void;
 }
@@ -41,7 +41,7 @@ export function openFleetEvents(
       if (kind === 'why-asked') handlers.onWhy(decoded.value);
       if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
       if (kind === 'master-released') handlers.onReleased();
-      if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained') handlers.onOperator();
+      if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained' || kind === 'site') handlers.onOperator();
     },
     { onLost: logDenial(log, keys.events) },
   );

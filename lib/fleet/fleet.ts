@@ -2,6 +2,7 @@
 // here may wait for Redis; no request ever waits for this.
 
 import { monotonicClock } from '../clock.js';
+import { readDocument } from '../config/site-source.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { buildKeys } from '../redis/keys.js';
@@ -11,6 +12,7 @@ import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
+import { countingStatics, siteHostsOf } from '../site-hosts.js';
 import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
@@ -31,6 +33,7 @@ import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
+import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
@@ -72,7 +75,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     // The data's Redis counts as reachable once it accepts a heartbeat.
     onDataReady: () => void sendHeartbeat(),
     onDataLost(reason) {
-      post({ type: 'redis-lost' });
+      // After the site that is known without Redis.
+      void site.started.then(() => table.afterSite(() => post({ type: 'redis-lost' })));
       names.onUnknown();
       redis.lost(reason);
     },
@@ -143,6 +147,18 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const site = openSiteSync(data, readDocument, {
+    ...{ client, keys, gate, signer, clock, count, log },
+    held: () => (lease.state.phase === 'master' ? lease.state : null),
+    announce: (event) => void membership.announce(event),
+    onSite(inForce) {
+      const statics = countingStatics(config.statics, inForce.site);
+      table.setSite(inForce, [...siteHostsOf(inForce.site), ...statics]);
+      loads.setStatics(statics);
+      hosts.setSite(inForce.site);
+    },
+  });
+
   const hosts = new HostsLink({
     port: data.hostsPort,
     inheritance: () => ({ stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs }),
@@ -186,7 +202,9 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     names,
     lease,
     settings,
+    site,
     facts: () => ({
+      ...site.facts,
       role: roleOf(lease.state),
       term: columns.wideHeader[WIDE_HEADER.highestTerm] as number,
       remembered: settings.remembered,
@@ -220,7 +238,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       return;
     }
     isSynced = true;
-    post({ type: 'synced' });
+    table.afterSite(() => post({ type: 'synced' }));
   }
 
   function upkeep(): void {
@@ -259,6 +277,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       hosts,
       lease,
       heartbeats,
+      site,
     }),
     async stop() {
       heartbeats.stop();

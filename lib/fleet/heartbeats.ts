@@ -9,6 +9,7 @@ import type { HeartbeatFacts, Membership } from './membership.js';
 import type { NameWatch } from './name-watch.js';
 import { oneAtATime } from './one-at-a-time.js';
 import type { RedisState } from './redis-state.js';
+import type { SiteSync } from './site-sync.js';
 import type { SettingsSync } from './settings-sync.js';
 
 /** The dependencies of `Heartbeats`. */
@@ -21,6 +22,7 @@ export interface HeartbeatsOptions {
   readonly names: NameWatch;
   readonly lease: LeaseDriver;
   readonly settings: SettingsSync;
+  readonly site: SiteSync;
   /** What this balancer says of itself. */
   readonly facts: () => HeartbeatFacts;
   /** The fleet as Redis has it; the name and what bars from mastership are settled after it, before the rest. */
@@ -69,6 +71,8 @@ export class Heartbeats {
       if (this.#isStopped) return;
       this.#options.lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
       this.#take(fleet);
+      await this.#options.site.take(fleet.siteMark);
+      if (this.#isStopped) return;
       if (standing.role === 'master' && this.#untilPrune-- <= 0) {
         this.#untilPrune = 1;
         await membership.prune(fleet.order);

@@ -4,12 +4,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FleetToHosts, HostsToFleet } from '../thread-messages.js';
 import type { HeldTerm } from '../redis/term.js';
+import type { Site } from '../site-model.js';
 
 /** The dependencies of `HostsLink`. */
 export interface HostsLinkOptions {
   readonly port: MessagePort;
   /** What the hosts thread needs to take over, besides the term. */
-  readonly inheritance: () => Omit<Extract<FleetToHosts, { type: 'become-master' }>, 'type' | 'term' | 'mastership'>;
+  readonly inheritance: () => Omit<Extract<FleetToHosts, { type: 'become-master' }>, 'type' | 'term' | 'mastership' | 'site'>;
   /** A newer master exists. */
   readonly onFenced: (term: number) => void;
   /** No other balancer has the key that the master of this term signs with. */
@@ -22,6 +23,8 @@ export interface HostsLinkOptions {
 export class HostsLink {
   readonly #options: HostsLinkOptions;
   #port: MessagePort;
+  #site: Site | null = null;
+  #isMaster = false;
 
   constructor(options: HostsLinkOptions) {
     this.#options = options;
@@ -31,12 +34,20 @@ export class HostsLink {
 
   /** This balancer is master. */
   becomeMaster({ term, mastership }: HeldTerm): void {
-    this.#post({ type: 'become-master', term, mastership, ...this.#options.inheritance() });
+    this.#isMaster = true;
+    this.#post({ type: 'become-master', term, mastership, site: this.#site, ...this.#options.inheritance() });
   }
 
   /** This balancer is master no more. */
   becomeSlave(): void {
+    this.#isMaster = false;
     this.#post({ type: 'become-slave' });
+  }
+
+  /** Another site is in force, or none. */
+  setSite(site: Site | null): void {
+    this.#site = site;
+    if (this.#isMaster) this.#post({ type: 'site', site });
   }
 
   /** The hosts thread was restarted; `held` is what it must know: the term, if this balancer is master. */

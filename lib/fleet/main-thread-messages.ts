@@ -18,6 +18,7 @@ import type { InbandReports } from './inband-reports.js';
 import type { KeyWatch } from './key-watch.js';
 import type { LeaseDriver } from './lease-driver.js';
 import type { LoadSync } from './load-sync.js';
+import type { SiteSync } from './site-sync.js';
 import type { TableSync } from './table-sync.js';
 import type { WhyAnswers } from './why-answers.js';
 
@@ -38,11 +39,12 @@ export interface MainThreadOptions {
   readonly hosts: HostsLink;
   readonly lease: LeaseDriver;
   readonly heartbeats: Heartbeats;
+  readonly site: SiteSync;
 }
 
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
 export function listenToMainThread(options: MainThreadOptions): (message: ToFleet) => void {
-  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats } = options;
+  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats, site } = options;
   return (message) => {
     switch (message.type) {
       case 'verdict':
@@ -71,6 +73,7 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
         gate.onKeys();
         keyWatch.onKeys();
         table.readAgain();
+        site.readAgain();
         void heartbeats.send();
         break;
       case 'hosts-port':

@@ -40,6 +40,10 @@ export interface HeartbeatFacts {
   readonly noMaster: string;
   /** Its fleet keys, for people: their public ids. */
   readonly fleetKey: string;
+  /** The version of the site in force: 0 for a file of its own, '' for none. */
+  readonly site: number | '';
+  /** Why it does not apply the site that stands in Redis; '' while it does. */
+  readonly siteRefused: string;
   /** The operators' settings, as last read. */
   readonly remembered: readonly RememberedHash[];
 }
@@ -130,7 +134,7 @@ export class Membership {
     return Math.max(0, slaves.indexOf(this.#config.name));
   }
 
-  #fields({ role, term, noMaster, fleetKey }: HeartbeatFacts): Record<string, string | number> {
+  #fields({ role, term, noMaster, fleetKey, site, siteRefused }: HeartbeatFacts): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
     const { rps, cores } = this.#rates(counts.requests ?? 0);
@@ -139,6 +143,8 @@ export class Membership {
       term,
       no_master: noMaster,
       fleet_key: fleetKey,
+      site,
+      site_refused: siteRefused,
       url: config.url,
       pid: process.pid,
       pid_space: this.#pidSpace,

@@ -23,7 +23,7 @@ export interface SettingsInForce {
  * What was refused for one of these reasons nobody has to know: it is replaced with what is known. A key that is not known
  * here may be a newer one, and a clock that is wrong may be that of this machine.
  */
-const REPLACED: ReadonlySet<SignatureFault> = new Set<SignatureFault>(['unsigned', 'altered', 'role', 'replayed']);
+export const REPLACED: ReadonlySet<SignatureFault> = new Set<SignatureFault>(['unsigned', 'altered', 'role', 'replayed']);
 
 /** Fields that are changed with one heartbeat at most: Redis does nothing else meanwhile. */
 const MAX_CHANGES = 512;

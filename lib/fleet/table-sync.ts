@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { HostTable, OperatorState, Stamp, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
-import { DEFAULT_POOL, type Site } from '../site-model.js';
+import { DEFAULT_POOL, type SiteInForce } from '../site-model.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
@@ -61,7 +61,9 @@ export interface TableSync {
    * Takes another site: its pools, and the hosts that are named for them. It is passed on when these may be picked.
    * @param statics the hosts that the site names, and those of this balancer that count beside them
    */
-  setSite(version: number, site: Site | null, statics: readonly StaticHost[]): void;
+  setSite(inForce: SiteInForce, statics: readonly StaticHost[]): void;
+  /** Calls back when no site waits to be passed on: now, or later. */
+  afterSite(call: () => void): void;
   /** The traffic thread has no requests any more of these pools. */
   dropPools(names: readonly string[]): void;
   /** Applies the operators' settings of all hosts. */
@@ -91,7 +93,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   /** Messages with new hosts that the traffic thread has not answered. */
   let unanswered = 0;
   /** The site that waits for its hosts to be known; null: none. */
-  let arriving: { readonly version: number; readonly site: Site | null } | null = null;
+  let arriving: SiteInForce | null = null;
+  /** What waits for the site to be passed on. */
+  let afterSite: (() => void)[] = [];
   /** The pools of the site that came last. */
   let poolNames: ReadonlySet<string> = new Set();
   let appliedAtMs = clock();
@@ -124,6 +128,8 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (arriving === null || unanswered > 0) return;
     post({ type: 'site', ...arriving, pools: writer.pools });
     arriving = null;
+    for (const call of afterSite) call();
+    afterSite = [];
   }
 
   /** @param isStored whether the first table is the snapshot; the others are messages that arrived meanwhile */
@@ -271,12 +277,16 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       post({ type: 'listed' });
       passSite();
     },
-    setSite(version, site, statics) {
-      poolNames = new Set(site?.pools.map(({ name }) => name));
+    setSite(inForce, statics) {
+      poolNames = new Set(inForce.site?.pools.map(({ name }) => name));
       writer.addPools([...poolNames]);
-      arriving = { version, site };
+      arriving = inForce;
       announce(writer.setStatics(statics));
       passSite();
+    },
+    afterSite(call) {
+      if (arriving === null) call();
+      else afterSite.push(call);
     },
     dropPools(names) {
       writer.dropPools(names.filter((name) => !poolNames.has(name)));

@@ -2,6 +2,8 @@
 // I/O and has no clock. Malformed input is dropped by the decoders; contradictions are resolved here.
 
 import { SECOND } from '../clock.js';
+import { siteHostsOf } from '../site-hosts.js';
+import type { Site } from '../site-model.js';
 import { hostIdOf } from '../host-id.js';
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
@@ -78,6 +80,15 @@ export class HostRegistry {
       if (this.#entries.has(row.name)) continue;
       this.#add(seededEntry(row, nowMs));
       this.#loads.seed(row, nowMs);
+    }
+  }
+
+  /** Takes another site: its pools, and the hosts that it names, whose URLs win over whatever balancers say. */
+  nameSite(site: Site | null, nowMs: number): void {
+    for (const name of this.#named.takeSite(siteHostsOf(site))) {
+      this.#settleUrl(name, nowMs);
+      // Its weight may have changed.
+      this.#pending.noteRow(name);
     }
   }
 
@@ -282,13 +293,19 @@ export class HostRegistry {
 
   /** All rows of the table. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].map((entry) => rowOf(entry, this.#loads.of(entry.name), nowMs));
+    return [...this.#entries.values()].map((entry) => this.#rowOf(entry, nowMs));
   }
 
   /** One row; undefined for an unknown host. */
   row(name: string, nowMs: number): HostRow | undefined {
     const entry = this.#entries.get(name);
-    return entry && rowOf(entry, this.#loads.of(entry.name), nowMs);
+    return entry && this.#rowOf(entry, nowMs);
+  }
+
+  #rowOf(entry: HostEntry, nowMs: number): HostRow {
+    const row = rowOf(entry, this.#loads.of(entry.name), nowMs);
+    const weight = this.#named.weightOf(entry.name);
+    return weight === 1 ? row : { ...row, weight };
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {

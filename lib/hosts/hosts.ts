@@ -45,6 +45,10 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   let fleetPort = data.fleetPort;
 
   function onFleetMessage(message: FleetToHosts): void {
+    if (message.type === 'site') {
+      mastership?.setSite(message.site);
+      return;
+    }
     mastership?.stop();
     mastership = undefined;
     if (message.type === 'become-slave') return;

@@ -16,6 +16,8 @@ import type { MessageGate } from '../redis/message-gate.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
+import type { Site } from '../site-model.js';
+import { countingStatics } from '../site-hosts.js';
 import type { Count } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
@@ -57,6 +59,8 @@ export interface MastershipOptions extends Known {
   readonly leaseTtlMs: number;
   /** The id that its tables are stamped with. */
   readonly mastership: string;
+  /** The site in force at the election; null: none. */
+  readonly site: Site | null;
   /** This balancer's name. */
   readonly name: string;
   readonly onFenced: (term: number) => void;
@@ -70,6 +74,8 @@ export interface MastershipOptions extends Known {
 export interface Mastership {
   /** The keys were replaced: the next table is full, so that whoever could not check the last ones can start from it. */
   onKeys(): void;
+  /** Another site is in force; null: none. */
+  setSite(site: Site | null): void;
   stop(): void;
 }
 
@@ -232,12 +238,18 @@ export function startMastership(options: MastershipOptions): Mastership {
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options, gate);
     registry.seed(rows, clock(), costs);
-    registry.nameOwn(options.name, options.statics, clock());
+    nameHosts(options.site);
     if (isStopped) return;
     isStarted = true;
     intake.begin();
     checks = checkHosts();
     void flush();
+  }
+
+  /** The hosts that the site names, and those of the command line that count beside it. */
+  function nameHosts(site: Site | null): void {
+    registry.nameSite(site, clock());
+    registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
   }
 
   const timer = setInterval(tick, TICK_MS);
@@ -258,6 +270,10 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   return {
+    setSite(site) {
+      nameHosts(site);
+      gathering.soon();
+    },
     onKeys() {
       isFullDue = true;
       gathering.soon();

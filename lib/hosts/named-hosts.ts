@@ -1,7 +1,8 @@
-// The hosts that live balancers name with --host. If they contradict each other, the URL named by most counts; on a tie
-// the one in use, else the first in alphabetical order. Has no clock and does no I/O.
+// The hosts that the site names, and those that live balancers name with --host. What the site says counts. If balancers
+// contradict each other, the URL named by most counts; on a tie the one in use, else the first in alphabetical order. Has no
+// clock and does no I/O.
 
-import type { LoadMessage } from '../model.js';
+import type { LoadMessage, StaticHost } from '../model.js';
 import { BALANCER_TTL_MS } from './fleet-loads.js';
 
 /** Maximum balancer names listed per URL of a contradiction. */
@@ -15,12 +16,26 @@ interface Naming {
 /** The static hosts of the fleet, from the load messages of live balancers. */
 export class NamedHosts {
   readonly #balancers = new Map<string, Naming>();
+  /** By host, as the site says. */
+  #site: ReadonlyMap<string, StaticHost> = new Map();
   /** By host: its URLs, and the balancers that name each. */
   readonly #urls = new Map<string, Map<string, Set<string>>>();
 
   /** Whether any live balancer has named its hosts. Until then nobody knows whether a host is still named. */
   get isHeard(): boolean {
     return this.#balancers.size > 0;
+  }
+
+  /** Replaces the hosts that the site names. Returns those that it names, or did until now. */
+  takeSite(hosts: readonly StaticHost[]): ReadonlySet<string> {
+    const concerned = new Set([...this.#site.keys(), ...hosts.map(({ name }) => name)]);
+    this.#site = new Map(hosts.map((host) => [host.name, host]));
+    return concerned;
+  }
+
+  /** The weight that the site gives a host. */
+  weightOf(host: string): number {
+    return this.#site.get(host)?.weight ?? 1;
   }
 
   /** Handles a load message; only a full one names hosts. Returns the hosts that this balancer names, or did until now. */
@@ -46,13 +61,15 @@ export class NamedHosts {
     return silent.flatMap(([balancer]) => this.#forget(balancer));
   }
 
-  /** Whether a live balancer names this host. */
+  /** Whether the site or a live balancer names this host. */
   isNamed(host: string): boolean {
-    return this.#urls.has(host);
+    return this.#site.has(host) || this.#urls.has(host);
   }
 
-  /** The URL that counts; undefined for a host that no live balancer names. */
+  /** The URL that counts; undefined for a host that nobody names. */
   urlOf(host: string, inUse: string | undefined): string | undefined {
+    const ofSite = this.#site.get(host)?.url;
+    if (ofSite !== undefined) return ofSite;
     const urls = this.#urls.get(host);
     if (urls === undefined || urls.size === 1) return urls?.keys().next().value;
     const most = Math.max(...[...urls.values()].map(({ size }) => size));

@@ -9,6 +9,7 @@ import { type RememberedHash, RESTORE_HASHES, restoreArgs } from './remembered.j
 import { defineScript, defineVitalScript, runScript } from './script.js';
 import { GARBAGE_SETTINGS, parseSettings, type Settings } from './settings.js';
 import type { MessageSigner } from './sign.js';
+import { SITE_MARK } from './stored-site.js';
 import { roleOfEvent } from './signed-messages.js';
 import { type HeldTerm, parseTerm, READ_TERM, termArg } from './term.js';
 
@@ -47,14 +48,17 @@ export interface FleetStanding {
   /** Whether it is listed now: a full Redis lists nobody anew. */
   readonly isListed: boolean;
   readonly settings: Settings;
+  /** What stands in the site's key, as `mark` of a `SiteFound`; null if the user may not run the script that tells it. */
+  readonly siteMark: string | null;
   /** Why Redis accepted only part of the heartbeat: the user lacks permissions. Null if it accepted all. */
   readonly denied: string | null;
 }
 
-// KEYS: the balancer's hash, the order. ARGV: instance, TTL, name, joining time, 1 to claim a free name, an instance that
+// KEYS: the balancer's hash, the order, the site. ARGV: instance, TTL, name, joining time, 1 to claim a free name, an instance that
 // is known to be dead or '', then fields and values. Another living instance's hash stays until it expires. A hash without expiry, or with more than a heartbeat's TTL
 // left, is garbage, as is a key of another type.
-const BEAT = defineScript(`
+const BEAT = defineScript(`${SITE_MARK}
+local site = siteMark(KEYS[3])
 local function text(field)
   local value = redis.pcall('HGET', KEYS[1], field)
   return type(value) == 'string' and value or ''
@@ -63,9 +67,9 @@ local left = redis.call('PTTL', KEYS[1])
 if left == -1 or left > tonumber(ARGV[2]) or (left >= 0 and redis.call('TYPE', KEYS[1]).ok ~= 'hash') then redis.call('DEL', KEYS[1]) end
 local holder = text('instance')
 if holder ~= '' and holder ~= ARGV[1] and holder ~= ARGV[6] then
-  return {'held', holder, text('machine'), text('pid'), text('since'), left, text('pid_space')}
+  return {site, 'held', holder, text('machine'), text('pid'), text('since'), left, text('pid_space')}
 end
-if holder == '' and ARGV[5] ~= '1' then return {'free'} end
+if holder == '' and ARGV[5] ~= '1' then return {site, 'free'} end
 if holder ~= '' and holder == ARGV[6] then redis.call('DEL', KEYS[1]) end
 if redis.call('EXISTS', KEYS[2]) == 1 and redis.call('TYPE', KEYS[2]).ok ~= 'zset' then redis.call('DEL', KEYS[2]) end
 local listed = redis.call('ZSCORE', KEYS[2], ARGV[3])
@@ -74,7 +78,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local added = type(written) == 'number' and redis.pcall('ZADD', KEYS[2], ARGV[4], ARGV[3])
 -- A full Redis refuses the hash and still answers; a user without the right is to hear of it.
 if type(written) == 'table' and string.find(written.err, "can't") then return written end
-return {'ours', listed and 1 or 0, (listed or type(added) == 'number') and 1 or 0}`);
+return {site, 'ours', listed and 1 or 0, (listed or type(added) == 'number') and 1 or 0}`);
 
 /**
  * Writes this balancer's heartbeat, unless another one holds its name, and reads the state of the fleet, in one round
@@ -97,6 +101,7 @@ export async function heartbeat(
   const args = [
     key,
     keys.balancers,
+    keys.site,
     fields.instance ?? '',
     HEARTBEAT_TTL_MS,
     name,
@@ -107,8 +112,8 @@ export async function heartbeat(
   ];
   const beat = (write: (pipeline: ReturnType<Commands['pipeline']>) => ReturnType<Commands['pipeline']>) =>
     write(client.pipeline()).zrange(keys.balancers, '0', '-1').hget(keys.master, 'name').get(keys.term).hgetall(keys.settings).exec();
-  let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 2, ...args));
-  if (replies?.[0]?.[0]?.message.startsWith('NOSCRIPT')) replies = await beat((pipeline) => pipeline.eval(BEAT.lua, 2, ...args));
+  let replies = await beat((pipeline) => pipeline.evalsha(BEAT.sha, 3, ...args));
+  if (replies?.[0]?.[0]?.message.startsWith('NOSCRIPT')) replies = await beat((pipeline) => pipeline.eval(BEAT.lua, 3, ...args));
   // A user without permission for scripts can't be master, but the balancer must be visible: write the heartbeat without one.
   const refusal = replies?.[0]?.[0] ?? null;
   const isForbidden = refusal !== null && isDenial(reasonOf(refusal));
@@ -123,7 +128,7 @@ export async function heartbeat(
     if (error) throw error;
     return value;
   };
-  const [kind, ...found] = (standing ?? replyAt(0, [])) as [NameStanding['kind'], ...unknown[]];
+  const [siteMark, kind, ...found] = (standing ?? replyAt(0, [])) as [string | null, NameStanding['kind'], ...unknown[]];
   const [instance, machine, pid, since] = found.map((each) => readable(each));
   const order = replyAt(1, []) as string[];
   const master = replyAt(2, null);
@@ -148,6 +153,7 @@ export async function heartbeat(
     wasListed: kind === 'ours' && found[0] === 1,
     isListed: kind === 'ours' && found[1] === 1,
     denied,
+    siteMark,
     settings: isGarbage(4) ? GARBAGE_SETTINGS : parseSettings(replyAt(4, {}) as Record<string, string>),
   };
 }
@@ -168,10 +174,10 @@ async function plainBeat(
     (await client.pipeline().hget(key, 'instance').hget(key, 'machine').hget(key, 'pid').hget(key, 'since').pttl(key).exec()) ?? [];
   const [instance, machine, pid, since, leftMs] = found.map(([, reply]) => reply ?? '');
   if (instance !== '' && typeof instance === 'string' && instance !== fields.instance)
-    return { standing: ['held', instance, machine, pid, since, leftMs], replies: found };
+    return { standing: [null, 'held', instance, machine, pid, since, leftMs], replies: found };
   const replies =
     (await client.pipeline().hset(key, fields).pexpire(key, HEARTBEAT_TTL_MS).zadd(keys.balancers, joinedAtMs, name).exec()) ?? [];
-  return { standing: ['ours', 1, 1], replies };
+  return { standing: [null, 'ours', 1, 1], replies };
 }
 
 /** Makes another process's text safe for logs and terminals. */

@@ -5,11 +5,14 @@ import { HOST_STATES, type HostState, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
+import { isDenial, reasonOf } from './reason.js';
 import { readReply } from './replies.js';
 import { isHostId, isName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
 import { splitSignature } from './signature.js';
+import { siteProblems, type SiteView, siteViewOf } from './site-view.js';
+import { readStoredSite, type SiteFound } from './stored-site.js';
 import { MAX_TERM, parseTerm } from './term.js';
 
 /** A balancer's row. */
@@ -31,6 +34,10 @@ export interface BalancerView {
   readonly fleetKey: string;
   /** Why it receives no tables from a master; '' while it does. */
   readonly noMaster: string;
+  /** The version of the site that it goes by, 0 for a file of its own; null for none. */
+  readonly site: number | null;
+  /** Why it does not go by the fleet's site; '' if it does. */
+  readonly siteRefused: string;
   /** All its counters, by name; see `COUNTERS`. */
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -59,6 +66,8 @@ export interface FleetView {
   readonly namespace: string;
   readonly master: string | null;
   readonly term: number | null;
+  /** Null while there is none. */
+  readonly site: SiteView | null;
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostRecord[];
   /** Problems with the data in Redis, one phrase each. */
@@ -79,16 +88,15 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
       problems.push(`${key} holds another type than Meercat writes`);
       return empty;
     });
-  const [balancerNames, hostNames, master, term, settings] = await Promise.all([
+  const [balancerNames, hostNames, master, term, settings, site] = await Promise.all([
     tolerate(keys.balancers, client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.hosts, client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.master, client.hget(keys.master, 'name'), null),
     tolerate(keys.term, client.get(keys.term), null),
     tolerate(keys.settings, client.hgetall(keys.settings), {}),
+    readStoredSite(client, keys).catch(deniedSite),
   ]);
-  const balancers = (await readHashes(client, balancerNames.filter(isName), keys.balancer)).map(([name, fields]) =>
-    balancerView(name, fields),
-  );
+  const balancers = await viewBalancers(client, keys, balancerNames);
   const isSigning = balancers.length > 0 && balancers.every(({ fleetKey }) => fleetKey !== '' && !fleetKey.endsWith(ACCEPT_UNSIGNED));
   const unsigned = unsignedSettings(keys, ring, settings, isSigning);
   // Balancers that accept nothing unsigned ignore these, so nobody is to take them for what is in force.
@@ -112,10 +120,27 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     namespace: keys.namespace,
     master: isName(master) ? master : null,
     term: parseTerm(term, MAX_TERM).term || null,
+    site: siteViewOf(keys, site, ring, balancers),
     balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
-    problems: [...problems, ...masterless(balancers), ...keyProblems(balancers)],
+    problems: [...problems, ...siteProblems(keys, site, ring, balancers), ...masterless(balancers), ...keyProblems(balancers)],
   };
+}
+
+/** Reads the balancers alone. Rejects if Redis is unreachable. */
+export async function readBalancers(client: Commands, keys: Keys): Promise<BalancerView[]> {
+  return viewBalancers(client, keys, await client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)));
+}
+
+async function viewBalancers(client: Commands, keys: Keys, names: readonly string[]): Promise<BalancerView[]> {
+  return (await readHashes(client, names.filter(isName), keys.balancer)).map(([name, fields]) => balancerView(name, fields));
+}
+
+/** A user of an older file of users may not read it: the rest is shown all the same. */
+function deniedSite(error: unknown): SiteFound {
+  const reason = reasonOf(error);
+  if (!isDenial(reason)) throw error;
+  return { kind: 'bad', mark: '', reason };
 }
 
 /** One phrase per reason why balancers receive no tables, with their names. */
@@ -212,6 +237,8 @@ function balancerView(name: string, hash: Hash): BalancerView {
     memoryBytes: numberOf(hash.memory_bytes),
     fleetKey: textOf(hash.fleet_key),
     noMaster: textOf(hash.no_master),
+    site: numberOf(hash.site),
+    siteRefused: textOf(hash.site_refused),
     counters,
   };
 }

@@ -1,22 +1,14 @@
 // Writes of the site: an application by an operator is a compare-and-set, so that two of them can't overwrite each other
 // unseen; what a master puts back is fenced by its term. Invariant: a version is never given to two documents.
 
+import type { StoredSite } from '../site-model.js';
 import type { Commands } from './connect.js';
 import { encodeEvent, WHOLE_FLEET } from './event-message.js';
 import type { KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { defineVitalScript, runScript } from './script.js';
-import { type MessageSigner, signAgain } from './sign.js';
-import {
-  fieldsOf,
-  MAX_SITE_VERSION,
-  readStoredSite,
-  SITE_CHECK,
-  SITE_MARK,
-  sealSite,
-  signedTextOf,
-  type StoredSite,
-} from './stored-site.js';
+import { MessageChecker, type MessageSigner, signAgain } from './sign.js';
+import { fieldsOf, MAX_SITE_VERSION, readStoredSite, SITE_CHECK, SITE_MARK, sealSite, signedTextOf } from './stored-site.js';
 import { type HeldTerm, FENCE, READ_TERM, termArg } from './term.js';
 
 /** A new document. */
@@ -83,6 +75,11 @@ export function signSiteAgain(ring: KeyRing, keys: Keys, site: StoredSite): Stor
   const text = signedTextOf(site);
   const again = signAgain(ring, keys.site, text + site.signature, SITE_CHECK);
   return again === null ? null : { ...site, signature: again.slice(text.length) };
+}
+
+/** Whether each balancer of the fleet takes this site: signed with a key of the ring, where there is one. */
+export function isAcceptable(ring: KeyRing, keys: Keys, site: StoredSite): boolean {
+  return new MessageChecker(ring).check(keys.site, signedTextOf(site) + site.signature, SITE_CHECK).ok;
 }
 
 /** What became of a master's write. `changed`: something else stands there now. */

@@ -3,26 +3,12 @@
 
 import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.js';
+import type { StoredSite } from '../site-model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
 import type { PipelineReplies } from './replies.js';
 import type { Expected } from './sign.js';
 import { MAX_SIGNATURE } from './signature.js';
-
-/** A document of some version. */
-export interface StoredSite {
-  /** 1 or more; grows with each application. */
-  readonly version: number;
-  /** As it was applied; '' where an operator removed the site: the version goes on growing. */
-  readonly document: string;
-  readonly by: string;
-  /** ISO 8601. */
-  readonly at: string;
-  /** SHA-256 of the other fields, as hex. */
-  readonly checksum: string;
-  /** What follows the signed text; '' without a fleet key. */
-  readonly signature: string;
-}
 
 /** What stands there. Equal marks mean equal content, but for a document of the same length that was changed by hand. */
 export type SiteFound = { readonly mark: string } & (

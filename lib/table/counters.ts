@@ -87,6 +87,8 @@ export const COUNTERS = [
   'panics',
   'own_checks_failed',
   'settings_dropped',
+  'sites_applied',
+  'sites_refused',
   'events_dropped',
   // Fleet: signatures of tables, events and settings.
   'messages_dropped_unsigned',

@@ -18,7 +18,7 @@ import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
 import type { KnownHosts } from './host/known-hosts.js';
 import type { ExchangeContext } from './request/exchange.js';
-import type { RouteInForce, SiteInForce } from './request/site-in-force.js';
+import type { CompiledRoute, CompiledSite } from './request/compiled-site.js';
 
 /** What the contexts of all pools share. */
 export type SharedContext = Omit<
@@ -51,7 +51,7 @@ interface Pool {
 /** The pools and routes in force in one balancer. */
 export class SiteSwitch {
   readonly #options: SiteSwitchOptions;
-  readonly #routing: { site: SiteInForce<ExchangeContext> | undefined } = { site: undefined };
+  readonly #routing: { site: CompiledSite<ExchangeContext> | undefined } = { site: undefined };
   #pools = new Map<string, Pool>();
   /** Pools without a route, and the requests that they still have. */
   #leaving: Pool[] = [];
@@ -163,11 +163,11 @@ export class SiteSwitch {
     return { index, classes, budget, rules, context };
   }
 
-  #compile(version: number, site: Site): SiteInForce<ExchangeContext> {
+  #compile(version: number, site: Site): CompiledSite<ExchangeContext> {
     return { version, router: compileRouter(site), routes: site.routes.map((route) => this.#compileRoute(route)) };
   }
 
-  #compileRoute({ line, action }: SiteRoute): RouteInForce<ExchangeContext> {
+  #compileRoute({ line, action }: SiteRoute): CompiledRoute<ExchangeContext> {
     const to = action.kind === 'forward' ? action.to.filter(({ weight }) => weight > 0) : [];
     const pools = to.map(({ pool }) => (this.#pools.get(pool) as Pool).context);
     const split =

@@ -48,6 +48,10 @@ export interface LocalFleetOptions {
   readonly statics: readonly StaticHost[];
   /** The file with the fleet's key; empty or missing for none. */
   readonly fleetKeyFile?: string | undefined;
+  /** A file with the fleet's site, which becomes the fleet's where it has none; empty or missing for none. */
+  readonly siteFile?: string | undefined;
+  /** Where balancers keep the last site; empty or missing for nowhere. */
+  readonly stateDir?: string | undefined;
   readonly logLevel: LogLevel;
   /** The compiled file of the command line, which the children run. */
   readonly entry: string;
@@ -90,7 +94,7 @@ async function start(
   shutdown: ReturnType<typeof createShutdown>,
   log: Log,
 ): Promise<LocalFleet> {
-  const { entry, namespace, fleetKeyFile = '' } = options;
+  const { entry, namespace, fleetKeyFile = '', siteFile = '', stateDir = '' } = options;
   const keyFile = openKeyFile({ flag: '--fleet-key', file: fleetKeyFile, kinds: ['fleet'] }, log);
   shutdown.add(() => keyFile.close());
   const balancerPorts = Array.from({ length: options.balancers }, (_, index) => options.port + index);
@@ -145,6 +149,10 @@ async function start(
     ]),
   );
   const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
+  const siteFlags = [
+    ...(siteFile === '' ? [] : ['--site', siteFile, '--publish-site']),
+    ...(stateDir === '' ? [] : ['--state-dir', stateDir]),
+  ];
   const balancers = balancerPorts.map((port, index) =>
     keep(`b${index + 1}`, () => [
       // One process each, whatever the environment says: the console's ports are taken by the next one.
@@ -162,7 +170,7 @@ async function start(
         String(port),
       ],
       ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--console-bind', '127.0.0.1', '--algorithm', options.algorithm],
-      ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags],
+      ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags, ...siteFlags],
     ]),
   );
   shutdown.add(() => stopAll(balancers));

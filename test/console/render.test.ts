@@ -21,6 +21,8 @@ const BALANCER: BalancerView = {
   cpu: 0.126,
   fleetKey: '',
   noMaster: '',
+  site: null,
+  siteRefused: '',
   memoryBytes: 100 * 2 ** 20,
   counters: {},
 };
@@ -44,6 +46,7 @@ const FLEET: FleetView = {
   namespace: 'meercat',
   master: 'b2',
   term: 3,
+  site: null,
   // A master that has just died still calls itself so in its own hash.
   balancers: [
     { ...BALANCER, role: 'master' },
@@ -87,7 +90,7 @@ test('what an operator said of a host comes before its state, which is left out 
 });
 
 test('an empty fleet says that it is empty', () => {
-  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, balancers: [], hosts: [], problems: [] }).split('\n'), [
+  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, site: null, balancers: [], hosts: [], problems: [] }).split('\n'), [
     'fleet x: 0 balancers, 0 hosts; no master at the moment',
     '',
     'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',

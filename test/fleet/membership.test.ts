@@ -44,6 +44,8 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
                 term,
                 fleetKey: '',
                 noMaster: '',
+                site: '',
+                siteRefused: '',
                 remembered: [{ key: KEYS.settings, fields }],
               });
               ({ fields } = standing.settings);

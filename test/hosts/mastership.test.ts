@@ -63,6 +63,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
             startMastership({
               address: parseRedisAddress(redis.url),
               client: own,
+              site: null,
               publisher,
               gate: new MessageGate(
                 ring,

@@ -68,6 +68,7 @@ test('data written by balancers and the master is read back', () =>
       namespace: 'view-test',
       master: 'b1',
       term: 3,
+      site: null,
       balancers: [
         {
           name: 'b1',
@@ -84,6 +85,8 @@ test('data written by balancers and the master is read back', () =>
           memoryBytes: 1e6,
           noMaster: '',
           fleetKey: '5f0c2a91 accept-unsigned',
+          site: null,
+          siteRefused: '',
           counters: { requests: 17 },
         },
       ],

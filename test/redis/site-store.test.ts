@@ -19,8 +19,8 @@ import {
   SITE_CHECK,
   SITE_MARK,
   signedTextOf,
-  type StoredSite,
 } from '../../lib/redis/stored-site.js';
+import type { StoredSite } from '../../lib/site-model.js';
 import { withRedis } from '../support/brackets.js';
 import { withClients } from '../support/redis-client.js';
 

@@ -19,7 +19,7 @@ import type { Host } from '../host/host.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
-import { isRoute, nextPool, routeOf, type SiteInForce, type Unrouted } from './site-in-force.js';
+import { isRoute, nextPool, routeOf, type CompiledSite, type Unrouted } from './compiled-site.js';
 import { waitFor, whyBusy } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
@@ -31,7 +31,7 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   /** Requests that the pool serves now: a pool that the site no longer has stays until there are none. */
   readonly use: { requests: number };
   /** The site in force, the same for all pools; without one every request belongs to this pool. */
-  readonly routing: { readonly site: SiteInForce<ExchangeContext> | undefined };
+  readonly routing: { readonly site: CompiledSite<ExchangeContext> | undefined };
   readonly classes: RequestClasses;
   /** The cost of requests, by class and on average (ms of CPU). */
   readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
@@ -112,7 +112,7 @@ class Exchange implements AttemptOwner, Story {
   }
 
   /** Finds the request's route and pool; else says why there is none. */
-  #route(site: SiteInForce<ExchangeContext>): Unrouted | undefined {
+  #route(site: CompiledSite<ExchangeContext>): Unrouted | undefined {
     const route = routeOf(site, this.#client);
     if (!isRoute(route)) return route;
     this.#context.use.requests--;

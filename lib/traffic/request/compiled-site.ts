@@ -8,7 +8,7 @@ import type { AnswerCode } from '../wire/answers.js';
 import { schemeOf } from '../wire/scheme.js';
 
 /** One route. */
-export interface RouteInForce<Pool> {
+export interface CompiledRoute<Pool> {
   /** The line of the document where it begins. */
   readonly line: number;
   /** The pools that it leads to, and how requests are split among them; one pool needs no split. */
@@ -16,11 +16,11 @@ export interface RouteInForce<Pool> {
   readonly split: Split | null;
 }
 
-/** A site in force. */
-export interface SiteInForce<Pool> {
+/** A site. */
+export interface CompiledSite<Pool> {
   readonly version: number;
   readonly router: Router;
-  readonly routes: readonly RouteInForce<Pool>[];
+  readonly routes: readonly CompiledRoute<Pool>[];
 }
 
 /** Why no route is taken. */
@@ -38,18 +38,18 @@ const AMBIGUOUS: Unrouted = {
 };
 
 /** The route of a request. */
-export function routeOf<Pool>({ router, routes }: SiteInForce<Pool>, { head, facts }: ClientSide): RouteInForce<Pool> | Unrouted {
+export function routeOf<Pool>({ router, routes }: CompiledSite<Pool>, { head, facts }: ClientSide): CompiledRoute<Pool> | Unrouted {
   const index = router.find(head, schemeOf(facts, head.headers));
-  if (index >= 0) return routes[index] as RouteInForce<Pool>;
+  if (index >= 0) return routes[index] as CompiledRoute<Pool>;
   return index === REFUSED_PATH ? AMBIGUOUS : UNROUTED;
 }
 
 /** Whether it is a route. */
-export function isRoute<Pool>(found: RouteInForce<Pool> | Unrouted): found is RouteInForce<Pool> {
+export function isRoute<Pool>(found: CompiledRoute<Pool> | Unrouted): found is CompiledRoute<Pool> {
   return 'pools' in found;
 }
 
 /** The pool of the next request on this route. */
-export function nextPool<Pool>({ pools, split }: RouteInForce<Pool>): Pool {
+export function nextPool<Pool>({ pools, split }: CompiledRoute<Pool>): Pool {
   return pools[split === null ? 0 : split.next()] as Pool;
 }
