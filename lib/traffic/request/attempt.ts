@@ -249,7 +249,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
-    this.#client.endAnswer(passedTrailers(this.#context.loads.takeTrailers(this, trailers)));
+    const { response: edit } = this.#plan;
+    const passed = passedTrailers(this.#context.loads.takeTrailers(this, trailers));
+    this.#client.endAnswer(edit === undefined ? passed : edit.drop(passed));
     this.#end('ok', this.#isKept);
   }
 
@@ -285,7 +287,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBodyEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
     try {
-      writeRequestEnd(this.#connection as HostConnection, this.#client.head, trailers);
+      const { request: edit } = this.#plan;
+      writeRequestEnd(this.#connection as HostConnection, this.#client.head, edit === undefined ? trailers : edit.drop(trailers));
       this.#isRequestSent = true;
       this.#awaitAnswer();
     } catch (error) {

@@ -33,7 +33,7 @@ export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept
 
 function passedLines(head: ResponseHead, passesTrailers: boolean, edit: HeaderEdit | undefined): string {
   const headers = responseHeaders(head, passesTrailers);
-  return `HTTP/1.1 ${head.status} ${head.reason}${linesOf(edit === undefined ? headers : edit(headers))}`;
+  return `HTTP/1.1 ${head.status} ${head.reason}${linesOf(edit === undefined ? headers : edit.change(headers))}`;
 }
 
 /** An informational head (1xx), in latin1. */

@@ -74,7 +74,7 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
     if (name.length === 6 && !head.expectsContinue && name.toLowerCase() === 'expect') continue;
     headers.push(name, value);
   }
-  if (edit !== undefined) headers = edit(headers);
+  if (edit !== undefined) headers = edit.change(headers);
   addOrigin(headers, claims, client, host);
   headers.push('Via', `1.${minorVersion} ${rules.pseudonym}`);
   if (framing === 'chunked') headers.push('Transfer-Encoding', 'chunked');

@@ -51,7 +51,7 @@ function prepare(
   edit: HeaderEdit | undefined,
 ): PreparedAnswer {
   const bytes = latin1Of(body);
-  const edited = edit === undefined ? headers : edit(headers);
+  const edited = edit === undefined ? headers : edit.change(headers);
   const length = hasLength ? ['Content-Length', String(bytes.length)] : [];
   const lines = linesOf([...edited, ...length]);
   return { status, code, statusLine: `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, lines, body: bytes };

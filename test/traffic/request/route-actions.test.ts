@@ -109,6 +109,25 @@ const TO_HTTPS = routeOf({ scheme: 'http' }, { kind: 'redirect', status: 308, sc
 const REDIRECTED =
   'HTTP/1.1 308 Permanent Redirect\r\nConnection: keep-alive\r\nContent-Length: 0\r\nLocation: https://example.test/a?b\r\n\r\n';
 
+test('what the route removes or sets does not come back in a trailer, in either direction', async () => {
+  const heads: string[] = [];
+  await withRawHost(
+    (connection) => {
+      if (!connection.text.endsWith('0\r\nX-Keep: 1\r\n\r\n')) return;
+      heads.push(connection.text);
+      connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nServer: h\r\nX-In: 1\r\nX-Keep: 2\r\n\r\n');
+    },
+    ({ url }) =>
+      withRoutes([CHANGED], url, (port) =>
+        withRaw(port, async (raw) => {
+          raw.send('POST /v2/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: 3\r\nX-Keep: 1\r\n\r\n');
+          await raw.receives(/\r\n\r\n0\r\nX-Keep: 2\r\n\r\n$/);
+        }),
+      ),
+  );
+  assert.match(heads[0] ?? '', /\r\nX-A: 2\r\n[\s\S]*\r\n\r\n0\r\nX-Keep: 1\r\n\r\n$/);
+});
+
 test('a redirect is a whole answer, and the connection goes on', () =>
   withRouted([TO_HTTPS], async (raw, heads, codes) => {
     for (const request of [get('/a?b'), get('/a?b').replace('GET', 'HEAD'), get('/a?b', 'Connection: Upgrade\r\nUpgrade: x\r\n')])

@@ -11,7 +11,7 @@ const test = suite('header edit');
 const NONE: HeaderChanges = { set: [], add: [], remove: [] };
 
 function edited(changes: Partial<HeaderChanges>, headers: readonly string[], where: 'request' | 'response' = 'request'): readonly string[] {
-  return compileHeaderEdit({ ...NONE, ...changes }, where)?.(headers) ?? headers;
+  return compileHeaderEdit({ ...NONE, ...changes }, where)?.change(headers) ?? headers;
 }
 
 test('without changes there is no edit', () => {
@@ -37,6 +37,11 @@ test('the given list stays as it is', () => {
   const headers = Object.freeze(['A', '1']);
   edited({ remove: ['a'] }, headers);
   assert.equal(headers, ['A', '1']);
+});
+
+test('of trailers those that are removed or set are dropped, and none is added', () => {
+  const changes = { remove: ['a'], set: [{ name: 'b', value: '1' }], add: [{ name: 'c', value: '2' }] };
+  assert.equal(compileHeaderEdit(changes, 'request')?.drop(['A', '1', 'B', '2', 'C', '3', 'D', '4']), ['C', '3', 'D', '4']);
 });
 
 test('framing, hop-by-hop fields and what Meercat says itself are left alone', () => {
