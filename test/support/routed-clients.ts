@@ -13,15 +13,18 @@ import { Http1Lane } from '../../lib/traffic/client/http1-lane.js';
 import { createNodeLane } from '../../lib/traffic/client/node-lane.js';
 import type { Host } from '../../lib/traffic/host/host.js';
 import { Attempt } from '../../lib/traffic/request/attempt.js';
-import { answerByRoute, compileActions } from '../../lib/traffic/request/route-actions.js';
+import { answerByRoute, answerOwn, compileActions } from '../../lib/traffic/request/route-actions.js';
 import { schemeOf } from '../../lib/traffic/wire/client-scheme.js';
+import { prepareOwnBodies } from '../../lib/traffic/wire/prepared-answers.js';
 import { clientFacts } from '../../lib/traffic/wire/headers.js';
 import { buildTrafficStage } from './traffic-context.js';
 
 /** How the balancer of these tests names itself. */
 export const PSEUDONYM = 'meercat-test';
 
-/** Serves the routes on a free port while `fn` runs. A request without a route gets MEERCAT_NO_HOST. */
+const OWN = prepareOwnBodies({ 503: { body: '<p>bald zurück', type: 'text/html' } });
+
+/** Serves the routes on a free port while `fn` runs. A request without a route gets MEERCAT_NO_HOST, with a body of the site. */
 export async function withRoutes<T>(
   routes: readonly SiteRoute[],
   hostUrl: string,
@@ -40,7 +43,7 @@ export async function withRoutes<T>(
     const scheme = schemeOf(facts, head.headers);
     const action = actions[router.find(head, scheme)];
     if (action === undefined) {
-      client.answer('MEERCAT_NO_HOST');
+      answerOwn(client, 'MEERCAT_NO_HOST', OWN);
       return;
     }
     if (action.kind === 'answer') {

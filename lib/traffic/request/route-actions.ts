@@ -8,7 +8,8 @@ import type { ClientSide } from '../client/client-side.js';
 import type { Scheme } from '../wire/authority.js';
 import { compileForwardPlan, type ForwardPlan } from '../wire/forward-plan.js';
 import { compileHeaderEdit } from '../wire/header-edit.js';
-import { prepareFixed, type PreparedAnswer, prepareRedirect } from '../wire/prepared-answers.js';
+import type { AnswerCode } from '../wire/answers.js';
+import { type OwnBodies, prepareFixed, type PreparedAnswer, prepareRedirect } from '../wire/prepared-answers.js';
 import { compileRedirect, type Redirect } from '../wire/redirect.js';
 
 /** A request goes to a pool: `pools[split.next()]`, changed as the plan says. */
@@ -55,4 +56,11 @@ export function answerByRoute(client: ClientSide, { answer, redirect }: AnswerAc
   const location = redirect(scheme, host, target);
   if (location === undefined) client.answer('MEERCAT_BAD_REQUEST');
   else client.answerWith(answer, location);
+}
+
+/** Sends one of our own answers, with the body that the request's pool has for it. */
+export function answerOwn(client: ClientSide, code: AnswerCode, bodies: OwnBodies): void {
+  const prepared = bodies.get(code);
+  if (prepared === undefined) client.answer(code);
+  else client.answerWith(prepared);
 }

@@ -3,7 +3,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import { latin1Of } from '../../routing/target-tokens.js';
-import type { FixedAnswer } from '../../site-model.js';
+import type { FixedAnswer, SitePool } from '../../site-model.js';
 import { type AnswerCode, ANSWERS } from './answers.js';
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 import type { HeaderEdit } from './header-edit.js';
@@ -35,11 +35,24 @@ export function prepareRedirect(status: number, edit?: HeaderEdit): PreparedAnsw
 }
 
 /** Prepares one of our own answers with a body of the site. */
-export function prepareOwn(code: AnswerCode, { body, type }: Omit<FixedAnswer, 'status'>): PreparedAnswer {
+function prepareOwn(code: AnswerCode, { body, type }: Omit<FixedAnswer, 'status'>): PreparedAnswer {
   const { status } = ANSWERS[code];
   const headers = ['Content-Type', type, 'Cache-Control', 'no-store'];
   if (status === 503) headers.push('Retry-After', '1');
   return prepare(status, code, body, headers, true, undefined);
+}
+
+/** Our own answers with a body of the site, by code. */
+export type OwnBodies = ReadonlyMap<AnswerCode, PreparedAnswer>;
+
+/** Prepares the answers of a pool: each of our codes whose status has a body there. */
+export function prepareOwnBodies(bodies: SitePool['answers']): OwnBodies {
+  const prepared = new Map<AnswerCode, PreparedAnswer>();
+  for (const code of Object.keys(ANSWERS) as AnswerCode[]) {
+    const body = bodies[String(ANSWERS[code].status) as keyof SitePool['answers']];
+    if (body !== undefined) prepared.set(code, prepareOwn(code, body));
+  }
+  return prepared;
 }
 
 function prepare(

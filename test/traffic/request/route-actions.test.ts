@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RouteAction, SiteRoute } from '../../../lib/site-model.js';
-import { prepareOwn, preparedText } from '../../../lib/traffic/wire/prepared-answers.js';
+import { type PreparedAnswer, prepareOwnBodies, preparedText } from '../../../lib/traffic/wire/prepared-answers.js';
 import { until } from '../../support/brackets.js';
 import { type RawClient, withRaw } from '../../support/http-client.js';
 import { hasHead } from '../../support/proxy.js';
@@ -218,15 +218,22 @@ test('a request that a lost connection repeats has the changes again', async () 
   );
 });
 
-test('our own answers may have a body of the site, and keep their code, status and Retry-After', () => {
-  const answer = prepareOwn('MEERCAT_NO_HOST', { body: '<p>bald zurück', type: 'text/html' });
-  assert.is(answer.code, 'MEERCAT_NO_HOST');
-  assert.is(
-    preparedText(answer, false, true).replace(/Date: [^\r]*\r\n/, ''),
-    'HTTP/1.1 503 Service Unavailable\r\nConnection: keep-alive\r\nContent-Type: text/html\r\nCache-Control: no-store\r\nRetry-After: 1\r\n' +
-      'Content-Length: 15\r\n\r\n<p>bald zur\u00c3\u00bcck',
-  );
-  assert.not.match(preparedText(prepareOwn('MEERCAT_HOST_TIMEOUT', { body: '', type: 'a/b' }), true, false), /Retry-After/);
+test('our own answers may have a body of the site, and keep their code, status and Retry-After', () =>
+  withRouted([], async (raw, _heads, codes) => {
+    assert.is(
+      await tell(raw, get('/'), /zur..ck$/),
+      'HTTP/1.1 503 Service Unavailable\r\nConnection: keep-alive\r\nContent-Type: text/html\r\nCache-Control: no-store\r\nRetry-After: 1\r\n' +
+        'Content-Length: 15\r\n\r\n<p>bald zur\u00c3\u00bcck',
+    );
+    assert.equal(codes(), ['503 MEERCAT_NO_HOST 15']);
+  }));
+
+test('a body of the site is for all codes of its status, and for no other', () => {
+  const bodies = prepareOwnBodies({ 502: { body: 'x', type: 'a/b' } });
+  assert.equal([...bodies.keys()].toSorted(), ['MEERCAT_BAD_RESPONSE', 'MEERCAT_HOST_UNREACHABLE']);
+  const text = preparedText(bodies.get('MEERCAT_BAD_RESPONSE') as PreparedAnswer, true, false);
+  assert.match(text, /^HTTP\/1\.1 502 Bad Gateway\r\nConnection: close\r\n[\s\S]*Content-Length: 1\r\n\r\n$/);
+  assert.not.match(text, /Retry-After/);
 });
 
 test.run();
