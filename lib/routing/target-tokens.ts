@@ -77,3 +77,16 @@ export function hasTokens(target: string, start: number, end: number, tokens: st
   }
   return i === end;
 }
+
+/** Where a prefix of whole segments ends in a target; -1 if the target does not begin with it. `/` ends before the first slash. */
+export function endOfPrefix(target: string, prefix: string): number {
+  let i = 0;
+  const count = prefix === '/' ? 0 : prefix.length;
+  for (let k = 0; k < count; k++) {
+    if (i >= target.length) return -1;
+    const packed = tokenAt(target, i);
+    if (packed >> 2 !== prefix.charCodeAt(k)) return -1;
+    i += packed & 3;
+  }
+  return i === target.length || '/?#'.includes(target.charAt(i)) ? i : -1;
+}

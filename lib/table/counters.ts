@@ -11,6 +11,7 @@ export const COUNTERS = [
   'requests_failed',
   'requests_retried',
   'requests_refused_no_host',
+  'requests_answered',
   'requests_without_route',
   'requests_client_gone',
   'requests_queued',

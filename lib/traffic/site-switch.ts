@@ -11,19 +11,20 @@ import type { Random } from '../routing/random.js';
 import { RequestClasses } from '../routing/request-classes.js';
 import { RetryBudget } from '../routing/retry-budget.js';
 import { compileRouter } from '../routing/router.js';
-import { Split } from '../routing/split.js';
-import { DEFAULT_POOL, type Site, type SiteRoute } from '../site-model.js';
+import { DEFAULT_POOL, type Site, type SitePool, type SiteRoute } from '../site-model.js';
 import { firstClassOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
 import type { KnownHosts } from './host/known-hosts.js';
 import type { ExchangeContext } from './request/exchange.js';
-import type { CompiledRoute, CompiledSite } from './request/compiled-site.js';
+import type { CompiledSite } from './request/compiled-site.js';
+import { compileActions } from './request/route-actions.js';
+import { prepareFixed, prepareOwnBodies } from './wire/prepared-answers.js';
 
 /** What the contexts of all pools share. */
 export type SharedContext = Omit<
   ExchangeContext,
-  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'policy' | 'routing'
+  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'bodies' | 'respond' | 'policy' | 'routing'
 >;
 
 /** What a switch is made of. */
@@ -60,7 +61,7 @@ export class SiteSwitch {
 
   constructor(options: SiteSwitchOptions) {
     this.#options = options;
-    this.#pools.set(DEFAULT_POOL, this.#build(DEFAULT_POOL, 0, poolRulesOf(undefined, options.config), undefined));
+    this.#pools.set(DEFAULT_POOL, this.#build(DEFAULT_POOL, 0, undefined, undefined));
   }
 
   /** The context of the pool `default`, which every balancer has. */
@@ -92,7 +93,6 @@ export class SiteSwitch {
 
   /** Puts a site in force; null: none, so that all requests belong to `default`. */
   apply(version: number, site: Site | null, indexes: readonly NamedPool[]): void {
-    const { config, hosts } = this.#options;
     const sitePools = new Map(site?.pools.map((pool) => [pool.name, pool]));
     const before = this.#pools;
     const names = new Set([DEFAULT_POOL, ...sitePools.keys()]);
@@ -100,11 +100,11 @@ export class SiteSwitch {
     const rules: PoolRules[] = [];
     for (const [name, index] of indexes) {
       if (!names.has(name)) continue;
-      const ofPool = poolRulesOf(sitePools.get(name), config);
-      rules[index] = ofPool;
-      this.#pools.set(name, this.#build(name, index, ofPool, before.get(name)));
+      const pool = this.#build(name, index, sitePools.get(name), before.get(name));
+      rules[index] = pool.rules;
+      this.#pools.set(name, pool);
     }
-    hosts.setRules(rules);
+    this.#options.hosts.setRules(rules);
     this.#leaving.push(...[...before].flatMap(([name, pool]) => (this.#pools.has(name) ? [] : pool)));
     this.#routing.site = site === null ? undefined : this.#compile(version, site);
     this.releaseGone();
@@ -135,8 +135,9 @@ export class SiteSwitch {
     return this.#fleetAlgorithm ?? rules.algorithm ?? this.#options.config.algorithm;
   }
 
-  #build(name: string, index: number, rules: PoolRules, before: Pool | undefined): Pool {
-    const { shared, columns, policyOf } = this.#options;
+  #build(name: string, index: number, sitePool: SitePool | undefined, before: Pool | undefined): Pool {
+    const { shared, columns, config, policyOf } = this.#options;
+    const rules = poolRulesOf(sitePool, config);
     const known = before?.index === index ? before : undefined;
     const classes = known?.classes ?? new RequestClasses(randomInt(2 ** 31), firstClassOf(index));
     const isSameBudget = known?.rules.retryBudgetPercent === rules.retryBudgetPercent;
@@ -147,6 +148,8 @@ export class SiteSwitch {
       budget,
       timeouts: rules,
       maxAttempts: rules.maxAttempts,
+      bodies: prepareOwnBodies(sitePool?.answers ?? {}),
+      respond: sitePool?.respond == null ? undefined : prepareFixed(sitePool.respond),
       policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
     };
     let context = known?.context;
@@ -157,6 +160,8 @@ export class SiteSwitch {
         budget: context.budget,
         timeouts: context.timeouts,
         maxAttempts: context.maxAttempts,
+        bodies: context.bodies,
+        respond: context.respond,
         policy: context.policy,
       } = changing);
     else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
@@ -164,19 +169,15 @@ export class SiteSwitch {
   }
 
   #compile(version: number, site: Site): CompiledSite<ExchangeContext> {
-    return { version, router: compileRouter(site), routes: site.routes.map((route) => this.#compileRoute(route)) };
-  }
-
-  #compileRoute({ line, action }: SiteRoute): CompiledRoute<ExchangeContext> {
-    const to = action.kind === 'forward' ? action.to.filter(({ weight }) => weight > 0) : [];
-    const pools = to.map(({ pool }) => (this.#pools.get(pool) as Pool).context);
-    const split =
-      to.length < 2
-        ? null
-        : new Split(
-            to.map(({ weight }) => weight),
-            this.#options.random,
-          );
-    return { line, pools, split };
+    const actions = compileActions(site.routes, this.#options.random);
+    return {
+      version,
+      router: compileRouter(site),
+      routes: actions.map((action, i) => ({
+        line: (site.routes[i] as SiteRoute).line,
+        action,
+        pools: action.kind === 'forward' ? action.pools.map((pool) => (this.#pools.get(pool) as Pool).context) : [],
+      })),
+    };
   }
 }

@@ -5,6 +5,7 @@ import type { BodyReader, ClientListener, ClientSide, Startable } from '../../li
 import type { AnswerCode } from '../../lib/traffic/wire/answers.js';
 import { type ClientFacts, clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { RequestHead } from '../../lib/traffic/wire/request-head.js';
+import type { PreparedAnswer } from '../../lib/traffic/wire/prepared-answers.js';
 import type { ResponseHead } from '../../lib/traffic/wire/response-head.js';
 
 /** The calls that can be made to throw. */
@@ -124,6 +125,13 @@ export class CollectingClient implements ClientSide {
   answer(code: AnswerCode): void {
     this.#mayThrow('answer');
     this.code = code;
+  }
+
+  answerWith({ status, code, body }: PreparedAnswer): void {
+    this.hasStarted = true;
+    this.status = status;
+    this.code = code;
+    this.body = body;
   }
 
   #mayThrow(call: Throwing): void {

@@ -117,6 +117,7 @@ export class Stage {
       reason: '',
       hasFailed: false,
       answer: (code) => void happened.push(code),
+      answerWith: ({ code, status }) => void happened.push(code === '' ? String(status) : code),
     };
     const inFlight = (): number[] => this.inFlight();
     await carryThrough({ ...this.traffic.context, policy }, client);

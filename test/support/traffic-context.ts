@@ -75,6 +75,8 @@ export function buildTrafficStage(
     use: { requests: 0 },
     routing: { site: undefined },
     maxAttempts: 2,
+    bodies: new Map(),
+    respond: undefined,
     classes: new RequestClasses(1),
     costs: columns,
     view: new TableReader(columns, 0, config.hostMaxInflight),

@@ -3,7 +3,9 @@
 
 import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
+import type { HeaderEdit } from '../wire/header-edit.js';
 import type { ClientFacts } from '../wire/headers.js';
+import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 
@@ -72,8 +74,12 @@ export interface ClientSide {
    * until it returns). Only lanes that can switch protocols have it.
    */
   sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
-  /** Passes on a final head. @param isBodyHere whether `sendBody` follows at once: both may leave in one write */
-  sendHead(head: ResponseHead, isBodyHere: boolean): void;
+  /**
+   * Passes on a final head.
+   * @param isBodyHere whether `sendBody` follows at once: both may leave in one write
+   * @param edit the route's changes; undefined: none
+   */
+  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void;
   /** Sends what is gathered: the body that was announced with `isBodyHere` does not follow at once. */
   flush(): void;
   /**
@@ -88,6 +94,8 @@ export interface ClientSide {
   breakOff(): void;
   /** Sends an answer of our own; only called when nothing was sent. */
   answer(code: AnswerCode): void;
+  /** Sends an answer of the site; only called when nothing was sent. @param location of a redirect */
+  answerWith(answer: PreparedAnswer, location?: string): void;
 }
 
 /** The lane of the present request, as its connection sees it. */

@@ -2,6 +2,8 @@
 // from the host together leave in one write; large bodies are streamed.
 
 import { type AnswerCode, answerText, lengthOf, statusOf } from '../wire/answers.js';
+import type { HeaderEdit } from '../wire/header-edit.js';
+import { type PreparedAnswer, preparedText } from '../wire/prepared-answers.js';
 import { answerHead, informationalHead } from '../wire/answer-head.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import type { ClientFacts } from '../wire/headers.js';
@@ -109,7 +111,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#connection.output.sendText(informationalHead(head));
   }
 
-  sendHead(head: ResponseHead, isBodyHere: boolean): void {
+  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void {
     const { minorVersion, isKeptAlive } = this.head;
     const { framing, status } = head;
     const hasEnd = framing === 'none' || framing === 'length';
@@ -118,7 +120,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#isChunked = !hasEnd && minorVersion === 1;
     this.#isEndedByClose = !hasEnd && minorVersion === 0;
     this.#isKept = isKeptAlive && !this.#isEndedByClose && this.#mayKeep && !this.#isBodyUnwanted(status);
-    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept });
+    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept, edit });
     // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && framing !== 'none') this.flush();
   }
@@ -168,13 +170,23 @@ export class Http1Lane implements ClientSide, PresentRequest {
 
   answer(code: AnswerCode): void {
     if (this.hasStarted || this.isGone) return;
+    this.#answer(code, statusOf(code), lengthOf(code), (isHead, isKept) => answerText(code, { isHead, isKept }));
+  }
+
+  answerWith(answer: PreparedAnswer, location?: string): void {
+    if (this.hasStarted || this.isGone) return;
+    const { code, status, body } = answer;
+    this.#answer(code, status, body.length, (isHead, isKept) => preparedText(answer, isHead, isKept, location));
+  }
+
+  #answer(code: AnswerCode | '', status: number, length: number, textOf: (isHead: boolean, isKept: boolean) => string): void {
     const { method, isKeptAlive } = this.head;
     const isHead = method === 'HEAD';
     const isKept = isKeptAlive && this.#mayKeep && this.#connection.isRequestWhole;
     this.code = code;
-    this.status = statusOf(code);
-    this.bytesOut = isHead ? 0 : lengthOf(code);
-    this.#gathered = answerText(code, { isHead, isKept });
+    this.status = status;
+    this.bytesOut = isHead ? 0 : length;
+    this.#gathered = textOf(isHead, isKept);
     this.#finish(isKept);
   }
 

@@ -5,7 +5,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
+import type { HeaderEdit } from '../wire/header-edit.js';
 import { headText, responseHeaders } from '../wire/headers.js';
+import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
@@ -87,14 +89,19 @@ export class UpgradeLane extends Http1Lane {
     this.#client.takeBack(isKept);
   }
 
-  override sendHead(head: ResponseHead, isBodyHere: boolean): void {
+  override sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void {
     this.#decline();
-    super.sendHead(head, isBodyHere);
+    super.sendHead(head, isBodyHere, edit);
   }
 
   override answer(code: AnswerCode): void {
     if (!this.isGone) this.#decline();
     super.answer(code);
+  }
+
+  override answerWith(answer: PreparedAnswer, location?: string): void {
+    if (!this.isGone) this.#decline();
+    super.answerWith(answer, location);
   }
 
   override sendBody(bytes: Buffer): boolean {

@@ -2,6 +2,7 @@
 // on where the request ended: the connection is then not reused.
 
 import type { RequestHead } from '../wire/request-head.js';
+import type { ForwardPlan } from '../wire/forward-plan.js';
 import { writeBytes } from '../wire/buffers.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import { type ClientFacts, passedTrailers, requestText } from '../wire/headers.js';
@@ -13,15 +14,16 @@ import type { HostConnection } from './host-connection.js';
  */
 const BODIES_IGNORED = /^(?:GET|HEAD|OPTIONS|DELETE)$/i;
 
-/** Sends the head. @param authority the host's name and port */
+/** Sends the head. @param authority the host's name and port @param plan what the route changes */
 export function writeRequestHead(
   connection: HostConnection,
   head: RequestHead,
   facts: ClientFacts,
   authority: string,
   pseudonym: string,
+  plan: ForwardPlan,
 ): void {
-  connection.write(requestText(head, facts, { authority, pseudonym }));
+  connection.write(requestText(head, facts, { authority, pseudonym, plan }));
 }
 
 /**

@@ -5,6 +5,7 @@
 import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
 import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
+import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import { passedTrailers } from '../wire/headers.js';
 import type { ConnectionUser, Loss } from '../host/connection-user.js';
 import type { HostConnection } from '../host/host-connection.js';
@@ -48,6 +49,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   reason = '';
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
+  readonly #plan: ForwardPlan;
   #connection: HostConnection | undefined;
   #isSettled = false;
   #isRequestSent = false;
@@ -58,6 +60,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isKept = true;
   #tunnel: Tunnel | undefined;
 
+  /** @param plan what the request's route changes */
   constructor(
     context: AttemptContext,
     client: ClientSide,
@@ -66,6 +69,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     cost: number,
     startedAtMs: number,
     owner: AttemptOwner,
+    plan: ForwardPlan = AS_IT_CAME,
   ) {
     this.#context = context;
     this.#client = client;
@@ -74,6 +78,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.cost = cost;
     this.startedAtMs = startedAtMs;
     this.owner = owner;
+    this.#plan = plan;
   }
 
   /** Begins. */
@@ -129,7 +134,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
-    writeRequestHead(connection, head, facts, this.host.authority, pseudonym);
+    writeRequestHead(connection, head, facts, this.host.authority, pseudonym, this.#plan);
     // A refused write: the connection's end follows at once.
     if (connection.hasRefusedWrite) this.#isUndelivered = true;
     else if (head.framing === 'none') {
@@ -223,7 +228,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     if (head.isStream) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
-    this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere);
+    this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere, this.#plan.response);
     if (!isBodyHere) this.#awaitAnswer();
   }
 
@@ -244,7 +249,9 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
-    this.#client.endAnswer(passedTrailers(this.#context.loads.takeTrailers(this, trailers)));
+    const { response: edit } = this.#plan;
+    const passed = passedTrailers(this.#context.loads.takeTrailers(this, trailers));
+    this.#client.endAnswer(edit === undefined ? passed : edit.drop(passed));
     this.#end('ok', this.#isKept);
   }
 
@@ -280,7 +287,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBodyEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
     try {
-      writeRequestEnd(this.#connection as HostConnection, this.#client.head, trailers);
+      const { request: edit } = this.#plan;
+      writeRequestEnd(this.#connection as HostConnection, this.#client.head, edit === undefined ? trailers : edit.drop(trailers));
       this.#isRequestSent = true;
       this.#awaitAnswer();
     } catch (error) {

@@ -1,19 +1,19 @@
-// The site as requests see it: the compiled router, and for each route the pools that it leads to. Immutable; a new site
-// replaces it as a whole, between two requests.
+// The site as requests see it: the compiled router, and for each route what it does. Immutable; a new site replaces it as a
+// whole, between two requests.
 
 import { REFUSED_PATH, type Router } from '../../routing/router.js';
-import type { Split } from '../../routing/split.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { AnswerCode } from '../wire/answers.js';
-import { schemeOf } from '../wire/scheme.js';
+import { schemeOf } from '../wire/client-scheme.js';
+import type { CompiledAction } from './route-actions.js';
 
 /** One route. */
 export interface CompiledRoute<Pool> {
   /** The line of the document where it begins. */
   readonly line: number;
-  /** The pools that it leads to, and how requests are split among them; one pool needs no split. */
+  readonly action: CompiledAction;
+  /** The pools that it leads to, in the order of the action's. */
   readonly pools: readonly Pool[];
-  readonly split: Split | null;
 }
 
 /** A site. */
@@ -46,10 +46,5 @@ export function routeOf<Pool>({ router, routes }: CompiledSite<Pool>, { head, fa
 
 /** Whether it is a route. */
 export function isRoute<Pool>(found: CompiledRoute<Pool> | Unrouted): found is CompiledRoute<Pool> {
-  return 'pools' in found;
-}
-
-/** The pool of the next request on this route. */
-export function nextPool<Pool>({ pools, split }: CompiledRoute<Pool>): Pool {
-  return pools[split === null ? 0 : split.next()] as Pool;
+  return 'action' in found;
 }

@@ -19,7 +19,11 @@ import type { Host } from '../host/host.js';
 import { pick, type PickContext } from './pick.js';
 import { requestIdOf } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
-import { isRoute, nextPool, routeOf, type CompiledSite, type Unrouted } from './compiled-site.js';
+import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
+import { answerByRoute, answerOwn } from './route-actions.js';
+import { schemeOf } from '../wire/client-scheme.js';
+import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
+import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
 import { waitFor, whyBusy } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
@@ -46,6 +50,10 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
+  /** Bodies of our own answers, as the site says. */
+  bodies: OwnBodies;
+  /** Answers every request of the pool: maintenance; undefined: hosts do. */
+  respond: PreparedAnswer | undefined;
   /** Replaced as a whole when the site or an operator sets another algorithm. */
   policy: Policy;
 }
@@ -72,6 +80,8 @@ class Exchange implements AttemptOwner, Story {
   #context: ExchangeContext;
   readonly #client: ClientSide;
   readonly #onEnd: ExchangeEnd;
+  /** What its route changes. */
+  #plan: ForwardPlan = AS_IT_CAME;
   /** Its class, and its expected cost (ms of CPU). */
   #classId = 0;
   #cost = 0;
@@ -95,30 +105,54 @@ class Exchange implements AttemptOwner, Story {
   }
 
   begin(): void {
-    const { count, routing, ids } = this.#context;
+    const { count, routing } = this.#context;
     try {
       count('requests');
-      const unrouted = routing.site === undefined ? undefined : this.#route(routing.site);
-      if (unrouted === undefined) {
-        this.#enter();
-      } else {
-        count(unrouted.counter);
-        if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false);
-        this.#refuse(unrouted.code, unrouted.reason);
-      }
+      if (routing.site === undefined) this.#enter();
+      else this.#route(routing.site);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** Finds the request's route and pool; else says why there is none. */
-  #route(site: CompiledSite<ExchangeContext>): Unrouted | undefined {
-    const route = routeOf(site, this.#client);
-    if (!isRoute(route)) return route;
+  /** Does what the request's route says. */
+  #route(site: CompiledSite<ExchangeContext>): void {
+    const { count } = this.#context;
+    const client = this.#client;
+    const route = routeOf(site, client);
+    if (!isRoute(route)) {
+      count(route.counter);
+      this.#openInLog();
+      this.#refuse(route.code, route.reason);
+      return;
+    }
+    const { action, pools } = route;
+    if (action.kind === 'answer') {
+      this.#answer(() => answerByRoute(client, action, schemeOf(client.facts, client.head.headers)));
+      return;
+    }
+    this.#plan = action.plan;
     this.#context.use.requests--;
-    this.#context = nextPool(route);
+    this.#context = pools[action.split.next()] as ExchangeContext;
     this.#context.use.requests++;
-    return undefined;
+    const { respond } = this.#context;
+    if (respond === undefined) this.#enter();
+    else this.#answer(() => client.answerWith(respond));
+  }
+
+  /** Answers as the site says, without a host. */
+  #answer(send: () => void): void {
+    this.#context.count('requests_answered');
+    this.#openInLog();
+    this.outcome = 'answered';
+    send();
+    this.#record();
+  }
+
+  /** Gives the request a number in the pick log, although nothing will be picked. */
+  #openInLog(): void {
+    const { ids } = this.#context;
+    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false);
   }
 
   /** The request is its pool's from now on. */
@@ -172,7 +206,7 @@ class Exchange implements AttemptOwner, Story {
   }
 
   #forward(host: Host, nowMs: number): void {
-    const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this);
+    const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
     this.attempt = attempt;
     this.attempts++;
@@ -224,7 +258,7 @@ class Exchange implements AttemptOwner, Story {
   #refuse(code: AnswerCode, reason: string): void {
     this.#context.count('requests_failed');
     if (reason !== '') this.#note('refused', reason, null);
-    if (!this.#client.hasStarted) this.#client.answer(code);
+    if (!this.#client.hasStarted) answerOwn(this.#client, code, this.#context.bodies);
     this.#record();
   }
 

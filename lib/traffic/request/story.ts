@@ -9,10 +9,10 @@ import { clientAddressOf } from './logged-client.js';
 import type { ClientFacts } from '../wire/headers.js';
 
 /**
- * The outcome in the access log: that of the last attempt; `refused` without one; `client-failed` when the client was
+ * The outcome in the access log: that of the last attempt; `answered` when the site gives the answer; `refused` without one; `client-failed` when the client was
  * given up because its body was late, malformed, or too long. docs/http.md lists them.
  */
-export type LoggedOutcome = OutcomeKind | 'refused' | 'client-failed';
+export type LoggedOutcome = OutcomeKind | 'answered' | 'refused' | 'client-failed';
 
 /** The data gathered during an exchange; times are of the process's clock. */
 export interface Story {

@@ -2,6 +2,7 @@
 // client's own connection.
 
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
+import type { HeaderEdit } from './header-edit.js';
 import { linesOf, responseHeaders } from './headers.js';
 import type { ResponseHead } from './response-head.js';
 
@@ -13,17 +14,26 @@ export interface AnswerRules {
   readonly isChunked: boolean;
   /** Whether the connection is kept after the answer. */
   readonly isKept: boolean;
+  /** The route's changes; undefined: none. */
+  readonly edit?: HeaderEdit | undefined;
 }
 
 /** A final head, in latin1. */
-export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept }: AnswerRules): string {
+export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept, edit }: AnswerRules): string {
   // A host's repeated head is the same object, and its lines need not be composed again.
-  const lines =
-    (minorVersion === 1 ? head.passed : undefined) ??
-    `HTTP/1.1 ${head.status} ${head.reason}${linesOf(responseHeaders(head, minorVersion === 1))}`;
-  if (minorVersion === 1) head.passed = lines;
+  const isComposed = minorVersion === 1 && head.passed !== undefined && head.passedWith === edit;
+  const lines = isComposed ? head.passed : passedLines(head, minorVersion === 1, edit);
+  if (minorVersion === 1) {
+    head.passed = lines;
+    head.passedWith = edit;
+  }
   // A recipient adds a Date when it forwards an answer without one (RFC 9110, section 6.6.1).
   return `${lines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
+}
+
+function passedLines(head: ResponseHead, passesTrailers: boolean, edit: HeaderEdit | undefined): string {
+  const headers = responseHeaders(head, passesTrailers);
+  return `HTTP/1.1 ${head.status} ${head.reason}${linesOf(edit === undefined ? headers : edit.change(headers))}`;
 }
 
 /** An informational head (1xx), in latin1. */

@@ -27,7 +27,7 @@ export type AnswerCode =
 /** All answers of our own; docs/http.md lists them. */
 export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
   MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'the request is not one that every parser reads in the same way' },
-  MEERCAT_NO_ROUTE: { status: 404, reason: 'Not Found', message: 'no route of the site fits the request' },
+  MEERCAT_NO_ROUTE: { status: 404, reason: 'Not Found', message: 'no route of the site fits this request' },
   MEERCAT_METHOD_NOT_ALLOWED: { status: 405, reason: 'Method Not Allowed', message: 'the method is not served' },
   MEERCAT_REQUEST_TIMEOUT: { status: 408, reason: 'Request Timeout', message: 'the request did not come in time' },
   MEERCAT_BODY_TOO_LARGE: { status: 413, reason: 'Content Too Large', message: "the request's body or a part of its framing is too large" },

@@ -1,7 +1,9 @@
 // Header rules as pure functions over raw header lists (name, value, name, value, …): order, case and repetition are
 // kept. Sources: RFC 9110, sections 7.6 and 10.1; RFC 9112, section 7.4; RFC 7239.
 
+import { HOP_BY_HOP } from '../../config/unchangeable-headers.js';
 import { isClaim } from './claims.js';
+import { AS_IT_CAME, type ForwardPlan } from './forward-plan.js';
 import { hasToken } from './grammar.js';
 import type { RequestHead } from './request-head.js';
 import type { ResponseHead } from './response-head.js';
@@ -27,6 +29,8 @@ export interface RequestRules {
   readonly authority: string;
   /** Our name in Via. */
   readonly pseudonym: string;
+  /** What the route changes; left out: nothing. */
+  readonly plan?: ForwardPlan;
 }
 
 /** The facts of a client. @param peer the sender of the PROXY header, if there was one */
@@ -37,22 +41,7 @@ export function clientFacts(address: string, port: number, isTls: boolean, isTru
 /** What happens to a header by its name: it passes, it is hop-by-hop, or it is a claim of origin. */
 type Kind = 'pass' | 'hop' | 'claim';
 
-/** Headers of requests and answers that never pass, in lower case. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'te',
-  'proxy',
-  'trailer',
-  'upgrade',
-  'connection',
-  'keep-alive',
-  'http2-settings',
-  'proxy-connection',
-  'transfer-encoding',
-  'proxy-authenticate',
-  'proxy-authorization',
-]);
-
-/** Whether any of those names has this length: a cheap test that settles most headers. */
+/** Whether any name of a hop-by-hop header has this length: a cheap test that settles most headers. */
 const MAY_BE_HOP: readonly boolean[] = Array.from({ length: 20 }, (_, length) => [...HOP_BY_HOP].some((name) => name.length === length));
 
 function kindOf(name: string): Kind {
@@ -64,7 +53,8 @@ function kindOf(name: string): Kind {
 export function requestHeaders(head: RequestHead, client: ClientFacts, rules: RequestRules): string[] {
   const { headers: raw, host, framing, minorVersion } = head;
   const named = namedByConnection(raw);
-  const headers: string[] = host === undefined ? ['Host', rules.authority] : [];
+  const { request: edit } = rules.plan ?? AS_IT_CAME;
+  let headers: string[] = host === undefined ? ['Host', rules.authority] : [];
   const claims: Claims = {};
   let wantsTrailers = false;
   for (let i = 0; i < raw.length; i += 2) {
@@ -84,6 +74,7 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
     if (name.length === 6 && !head.expectsContinue && name.toLowerCase() === 'expect') continue;
     headers.push(name, value);
   }
+  if (edit !== undefined) headers = edit.change(headers);
   addOrigin(headers, claims, client, host);
   headers.push('Via', `1.${minorVersion} ${rules.pseudonym}`);
   if (framing === 'chunked') headers.push('Transfer-Encoding', 'chunked');
@@ -96,10 +87,15 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
 /** A request's head as a host gets it, in latin1. */
 export function requestText(head: RequestHead, client: ClientFacts, rules: RequestRules): string {
   const { shared } = head;
+  const { rewrite, request: edit } = rules.plan ?? AS_IT_CAME;
+  const line = `${head.method} ${rewrite === undefined ? head.target : rewrite(head.target)} HTTP/1.1`;
   // Shared fields have a Host of their own and no upgrade, so these lines depend on neither the host nor the request.
-  if (shared === undefined) return `${head.method} ${head.target} HTTP/1.1${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
-  shared.forwarded ??= `${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
-  return `${head.method} ${head.target} HTTP/1.1${shared.forwarded}`;
+  if (shared === undefined) return `${line}${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+  if (shared.forwarded === undefined || shared.forwardedWith !== edit) {
+    shared.forwarded = `${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+    shared.forwardedWith = edit;
+  }
+  return `${line}${shared.forwarded}`;
 }
 
 /** A trusted proxy's claims of origin. */

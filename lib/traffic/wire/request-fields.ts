@@ -3,6 +3,7 @@
 
 import type { NamePolicy, TrafficLimits } from '../../config/traffic-config.js';
 import { isAuthority } from './authority.js';
+import type { HeaderEdit } from './header-edit.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 import { NO_NAMES, oddNamesOf, withoutOddNames } from './header-names.js';
 import { type Refusal, REFUSALS } from './refusals.js';
@@ -38,6 +39,8 @@ export interface SharedFields extends RequestFields {
   readonly isShared: boolean;
   /** The header lines as hosts get them; undefined until they are composed. */
   forwarded: string | undefined;
+  /** The route's changes with which they were composed. */
+  forwardedWith: HeaderEdit | undefined;
 }
 
 /** The rules of header lines. */
@@ -135,6 +138,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
     droppedNames,
     isShared: framing === 'none' && offers === undefined && host !== undefined,
     forwarded: undefined,
+    forwardedWith: undefined,
   };
 }
 
@@ -144,5 +148,5 @@ export function withHost(fields: SharedFields, host: string): SharedFields {
   const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
   if (at < 0) headers.unshift('Host', host);
   else headers[at + 1] = host;
-  return { ...fields, headers, host, isShared: false, forwarded: undefined };
+  return { ...fields, headers, host, isShared: false, forwarded: undefined, forwardedWith: undefined };
 }

@@ -1,6 +1,7 @@
 // The head of a host's answer, read strictly (RFC 9112, sections 4 and 6). Pure.
 
 import { isLoadHeader } from '../../learning/orca-header.js';
+import type { HeaderEdit } from './header-edit.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
 /** How an answer's body is delimited; `close`: by the end of the connection. */
@@ -28,6 +29,8 @@ export interface ResponseHead {
   readonly hasDate: boolean;
   /** Status line and header lines as clients of HTTP/1.1 get them; undefined until `answerHead` composes them. */
   passed: string | undefined;
+  /** The route's changes with which they were composed. */
+  passedWith: HeaderEdit | undefined;
 }
 
 /** An answer without a load report. */
@@ -134,6 +137,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
     isStream,
     hasDate,
     passed: undefined,
+    passedWith: undefined,
   };
 }
 
