@@ -170,6 +170,7 @@ export async function startBalancer(
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
+    dnsServers: config.dnsServers,
     health: healthRulesOf(config),
     tls: hostTls,
   };

@@ -88,10 +88,17 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A host named by `--host URL[,name=N]`; it has no agent. */
+/** A host that a balancer names, by `--host` or as found by DNS; it has no agent. */
 export interface StaticHost {
+  /** The host's id. */
   readonly name: string;
   readonly url: string;
+}
+
+/** What `--host URL[,name=N]` names: a host, or a DNS name that stands for several. */
+export interface GivenHost extends StaticHost {
+  /** `dns`: all addresses of the name in the URL; `srv`: the targets of the service in it. Absent: the URL is the host's. */
+  readonly discovery?: 'dns' | 'srv' | undefined;
 }
 
 /**

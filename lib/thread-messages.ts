@@ -4,7 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
-import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
 import type { SlotHost } from './table/slots.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
@@ -76,6 +76,8 @@ export type FleetToHosts =
       readonly stamp: Stamp;
       readonly rows: readonly HostRow[];
       readonly costs: Costs;
+      /** The hosts that this balancer names now. */
+      readonly statics: readonly StaticHost[];
     }
   | { readonly type: 'become-slave' };
 
@@ -108,7 +110,9 @@ export interface ThreadConfig {
   readonly redis: readonly string[];
   readonly namespace: string;
   readonly leaseTtlMs: number;
-  readonly statics: readonly StaticHost[];
+  /** Hosts that the flags name, and DNS names that stand for some. */
+  readonly statics: readonly GivenHost[];
+  readonly dnsServers: readonly string[];
   readonly health: HealthRules;
   /** For health checks of `https://` hosts. */
   readonly tls: HostTls;

@@ -27,6 +27,8 @@ export interface DiscovererOptions {
 export interface Discoverer {
   /** The names to resolve from now on. Hosts of names that are gone are dropped at once. */
   setSources(sources: readonly DiscoverySource[]): void;
+  /** Whether every name was resolved once, or could not be. */
+  readonly isComplete: boolean;
   /** Call a few times a second: hosts may have gone down or come back, which counts for services with priorities. */
   review(): void;
   /** Nothing is said any more; look-ups that run end by their timeouts. */
@@ -98,6 +100,9 @@ export function startDiscoverer({ lookup, clock, count, log, isDown, onHosts }: 
       discovery.setSources(sources, clock());
       review();
       next();
+    },
+    get isComplete() {
+      return discovery.isComplete;
     },
     review,
     stop() {

@@ -14,10 +14,9 @@ const MAX_TTL_MS = 60_000;
 /** Maximum hosts of one name; of a longer answer the first ones by priority and address. */
 export const MAX_FOUND = 256;
 
-/** A name to resolve, and the pool of its hosts. */
+/** A host of a site or of a flag, and its pool; what is to be resolved has the discovery `dns` or `srv`. */
 export interface DiscoverySource {
   readonly pool: string;
-  /** Its `discovery` is `dns` or `srv`. */
   readonly host: SiteHost;
 }
 

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns';
 import { connect, isIP } from 'node:net';
+import { type DnsServer, readDnsServer } from '../config/values.js';
 import { messageOf } from '../errors.js';
 import { startTimeout } from '../timeout.js';
 import { decodeDnsAnswer, type DnsAnswer, type DnsType, encodeQuestion, RCODES } from './dns-message.js';
@@ -19,24 +20,9 @@ const ROUNDS = 2;
 /** Maximum servers asked, as in resolv.conf: they bound how long a look-up takes. */
 const MAX_SERVERS = 3;
 
-/** A DNS server. */
-export interface DnsServer {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** Reads a server as `10.0.0.53`, `10.0.0.53:5353`, `fd00::53` or `[fd00::53]:5353`; undefined for anything else. */
-export function parseDnsServer(text: string): DnsServer | undefined {
-  if (isIP(text) !== 0) return { address: text, port: 53 };
-  const [, inBrackets, plain, digits = '53'] = /^(?:\[([\dA-Fa-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const [address, port] = [inBrackets ?? plain ?? '', Number(digits)];
-  const family = inBrackets === undefined ? 4 : 6;
-  return isIP(address) === family && port >= 1 && port <= 65_535 ? { address, port } : undefined;
-}
-
 /** The servers that this machine is configured with, as of now. */
 export function systemServers(): DnsServer[] {
-  return new Resolver().getServers().flatMap((text) => parseDnsServer(text) ?? []);
+  return new Resolver().getServers().flatMap((text) => readDnsServer(text) ?? []);
 }
 
 /**

@@ -1,10 +1,11 @@
 // Resolves what a site names: all addresses of a name, or the targets of a service. Two questions for a name (A and
 // AAAA), and for a service one more (SRV). Invariant: a result has at least one address; everything else is a failure.
 
+import { type DnsServer, isDnsName } from '../config/values.js';
 import { messageOf } from '../errors.js';
 import { type Lookup, systemLookup } from '../health/host-addresses.js';
-import { askDns, type DnsServer, systemServers } from './dns-client.js';
-import { type DnsAnswer, isDnsName } from './dns-message.js';
+import { askDns, systemServers } from './dns-client.js';
+import type { DnsAnswer } from './dns-message.js';
 
 /** How long the system resolver's answer counts: it tells no TTL. */
 const SYSTEM_TTL_MS = 5000;

@@ -1,8 +1,6 @@
 // DNS messages (RFC 1035): the question for one type of record, and the answer to it. An answer is hostile input: every
 // length is checked, compression pointers only lead backwards, and what is not well-formed is null, never an exception.
 
-import { isIP } from 'node:net';
-
 /** The types of records that discovery asks for. */
 export const DNS_TYPES = { A: 1, AAAA: 28, SRV: 33 } as const;
 
@@ -51,16 +49,7 @@ export interface DnsAnswer {
   readonly ttlSeconds: number;
 }
 
-/** Whether this is a name that can be asked for: labels of letters, digits, dashes and underscores, at most 253 characters. */
-export function isDnsName(name: string): boolean {
-  return (
-    name.length <= 253 &&
-    /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?$/i.test(name) &&
-    isIP(name) === 0
-  );
-}
-
-/** A question; the name has passed {@link isDnsName}. Recursion is desired. */
+/** A question; the name has passed `isDnsName`. Recursion is desired. */
 export function encodeQuestion(id: number, name: string, type: DnsType): Buffer {
   const labels = name.replace(/\.$/, '').split('.');
   const head = Buffer.from([0, 0, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]);

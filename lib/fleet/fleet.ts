@@ -32,6 +32,7 @@ import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
 import { OwnChecks } from './own-checks.js';
+import { OwnHosts, sourcesOf } from './own-hosts.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
@@ -121,6 +122,18 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  const ownHosts = new OwnHosts({
+    dnsServers: config.dnsServers,
+    clock,
+    count,
+    log,
+    isDown: (id) => table.writer.isDown(id),
+    onHosts(statics) {
+      loads.setStatics(statics);
+      table.setStatics(statics);
+      reportSynced();
+    },
+  });
   const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
@@ -145,7 +158,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   const hosts = new HostsLink({
     port: data.hostsPort,
-    inheritance: () => ({ stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs }),
+    inheritance: () => ({
+      stamp: table.writer.stamp,
+      rows: inband.withAgents(table.writer.rows(clock())),
+      costs: loads.costs,
+      statics: ownHosts.hosts,
+    }),
     onFenced: sawTerm,
     onUnheard: (term) => candidacy.stepDownUnheard(term),
     onUnwritten: (term, reason) => lease.send({ type: 'write-refused', term, reason: `the host table can't be published: ${reason}` }),
@@ -211,6 +229,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Reports once that both the table and the operators' settings were read, or could not be. */
   function reportSynced(): void {
     if (isSynced || !isTableRead || !isHeartbeatDone) return;
+    if (table.writer.hosts().length === 0 && !ownHosts.isComplete) return;
     // Nothing is stored, or no host, and others live: their master may be about to publish what they know.
     if (table.writer.hosts().length === 0 && heartbeats.balancers > 1 && !isHostWaitOver) {
       hostWait ??= setTimeout(() => {
@@ -226,6 +245,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function upkeep(): void {
     table.upkeep();
     loads.upkeep(table.writer);
+    ownHosts.review();
+    reportSynced();
     watch.check();
     // Also without a heartbeat: a table that is signed with another key bars at once.
     if (keyWatch.bar !== '') candidacy.check();
@@ -239,6 +260,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onWhy: (event) => void (heartbeats.hasJoined && why.ask(event)),
   });
 
+  ownHosts.name(sourcesOf(config.statics));
   loads.start(table.writer);
   const timers = [setInterval(sendHeartbeat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
@@ -266,6 +288,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       for (const timer of timers) clearInterval(timer);
       clearTimeout(hostWait);
       names.stop();
+      ownHosts.stop();
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([

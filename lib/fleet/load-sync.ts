@@ -3,7 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.js';
-import type { Costs, HostTable } from '../model.js';
+import type { Costs, HostTable, StaticHost } from '../model.js';
 import type { Keys } from '../redis/keys.js';
 import { encodeLoad } from '../redis/load-message.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
@@ -54,7 +54,7 @@ export class LoadSync {
     const { columns, config } = options;
     this.#options = options;
     // A random start, so that acknowledgements of an earlier process with this name match none of ours.
-    this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, randomInt(1, MAX_FIRST_SEQ));
+    this.#loads = new OwnLoads(columns, config.name, config.instance, [], randomInt(1, MAX_FIRST_SEQ));
     this.#costs = new ClassCosts(columns);
   }
 
@@ -93,6 +93,11 @@ export class LoadSync {
   /** Sets the number of balancers in the fleet. */
   setBalancers(count: number): void {
     this.#balancers = count;
+  }
+
+  /** Replaces the hosts that this balancer names. */
+  setStatics(statics: readonly StaticHost[]): void {
+    this.#loads.setStatics(statics);
   }
 
   setClasses(named: readonly NamedClass[]): void {

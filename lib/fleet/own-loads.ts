@@ -15,7 +15,7 @@ export class OwnLoads {
   readonly #columns: TableColumns;
   readonly #balancer: string;
   readonly #instance: string;
-  readonly #statics: readonly StaticHost[];
+  #statics: readonly StaticHost[];
   /** What the last message contained, by slot; the name says whether the slot still belongs to the same host. */
   readonly #sentNames: string[] = [];
   readonly #sentInflight: Int32Array;
@@ -69,6 +69,12 @@ export class OwnLoads {
     this.#sentBusyByClass = new Float64Array(columns.slots * MAX_CLASSES);
     this.#others = new FeedForward(columns, balancer);
     this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
+  }
+
+  /** Replaces the hosts that this balancer names: the next message says so. */
+  setStatics(statics: readonly StaticHost[]): void {
+    this.#statics = statics;
+    this.#fullTerm = Number.NaN;
   }
 
   /** Names a class of requests by the traffic thread's id; null when the id is free again. */

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { HostTable, OperatorState, Stamp } from '../model.js';
+import type { HostTable, OperatorState, Stamp, StaticHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { isTermHeldBy, readSnapshot } from '../redis/host-store.js';
@@ -56,6 +56,8 @@ export interface TableSync {
   rebuild(): void;
   /** The traffic thread knows the hosts it was last sent: they may be picked. */
   admitKnown(): void;
+  /** Replaces the hosts that this balancer names. */
+  setStatics(statics: readonly StaticHost[]): void;
   /** Applies the operators' settings of all hosts. */
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
   /** Applies the result of this balancer's own check of a host. */
@@ -69,7 +71,7 @@ export interface TableSync {
   close(): void;
 }
 
-/** Opens the sync; the static hosts are in the table when it returns. */
+/** Opens the sync. */
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, gate, clock, count, log, post } = options;
   const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving);
@@ -235,7 +237,6 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   // The previous thread may have died while a host moved: the traffic thread knows both addresses.
   announce(writer.admitKnown());
-  announce(writer.setStatics(data.config.statics));
   rebuild();
 
   return {
@@ -245,6 +246,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       announce(writer.admitKnown());
       post({ type: 'listed' });
     },
+    setStatics: (statics) => announce(writer.setStatics(statics)),
     setOperatorStates(operatorStates) {
       const ejected = writer.setOperatorStates(operatorStates);
       // Rebuild the list first: no new request may reach a host whose requests are being ended.

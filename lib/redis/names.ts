@@ -23,6 +23,20 @@ export function isPoolName(value: unknown): value is string {
 /** The rule of {@link isPoolName}, for error messages. */
 export const POOL_RULE = 'letters, digits and _ - only, starting with a letter or digit, at most 63';
 
+/** Maximum pools that one host serves in; with the longest names, a report is still short enough. */
+export const MAX_POOLS_PER_HOST = 16;
+
+/** Whether these are names of pools, none of them twice. */
+export function arePools(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= MAX_POOLS_PER_HOST &&
+    value.every(isPoolName) &&
+    new Set(value).size === value.length
+  );
+}
+
 /** Whether this is a host's id: its name, or `POOL/NAME` outside of the pool `default`. */
 export function isHostId(value: unknown): value is string {
   if (typeof value !== 'string') return false;

@@ -3,7 +3,7 @@
 import type { HostFigures, Report } from '../model.js';
 import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { DEFAULT_POOL } from '../site-model.js';
-import { isName, isPoolName, originOf } from './names.js';
+import { arePools, isName, originOf } from './names.js';
 
 /** Longer reports are dropped unread. */
 export const MAX_REPORT_LENGTH = 4096;
@@ -14,9 +14,6 @@ const MAX_RPS = 1e9;
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 60_000;
 const DEFAULT_INTERVAL_MS = 1000;
-
-/** Maximum pools that one host serves in; with the longest names, a report is still short enough. */
-export const MAX_POOLS_PER_HOST = 16;
 
 /** Encodes a report: `{"v":1,"host":"h1","url":"http://…","cpu":0.31,"memory":0.42,"cores":4,…}`. */
 export function encodeReport(report: Report): string {
@@ -75,17 +72,6 @@ export function decodeReport(text: unknown): Decoded<Report> {
 /** Earlier balancers do not know the field: it stands only where it says something. */
 function isDefault(pools: readonly string[]): boolean {
   return pools.length === 1 && pools[0] === DEFAULT_POOL;
-}
-
-/** Whether these are names of pools, none of them twice. */
-export function arePools(value: unknown): value is string[] {
-  return (
-    Array.isArray(value) &&
-    value.length >= 1 &&
-    value.length <= MAX_POOLS_PER_HOST &&
-    value.every(isPoolName) &&
-    new Set(value).size === value.length
-  );
 }
 
 function areFigures(figures: Record<keyof HostFigures, number | null | undefined>): figures is HostFigures {

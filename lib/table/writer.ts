@@ -34,7 +34,7 @@ export class TableWriter {
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   readonly #operatorStates: OperatorStates;
-  /** The hosts this balancer was started with: URL by name. */
+  /** The hosts that this balancer names: URL by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
   /**
@@ -66,11 +66,23 @@ export class TableWriter {
     return { ...readStamp(this.#columns.wideHeader), mastership: this.#mastership };
   }
 
-  /** Takes the static hosts, which are routed to even without a master. */
+  /**
+   * Replaces the static hosts, which are routed to even without a master. One that is static no more leaves, unless a
+   * master has published it: then that master knows whether others name it.
+   */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
+    const before = this.#statics;
     this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
-    for (const { name, url } of statics) if (!this.#entries.has(name)) this.#add(name, url, change);
+    for (const name of before.keys()) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined && !entry.isPublished && !this.#statics.has(name)) this.#remove(entry, change);
+    }
+    for (const { name, url } of statics) {
+      const entry = this.#entries.get(name);
+      if (entry === undefined) this.#add(name, url, change);
+      else if (!entry.isPublished && entry.url !== url) this.#move(entry, url, change);
+    }
     return change;
   }
 
@@ -180,10 +192,10 @@ export class TableWriter {
     this.#isListOld = true;
   }
 
-  /** Whether a host is down in the table; false for an unknown one. */
+  /** Whether a host is down by this balancer's own check, else by the table; false for an unknown one. */
   isDown(name: string): boolean {
     const entry = this.#entries.get(name);
-    return entry !== undefined && HOST_STATES[this.#columns.state[entry.slot] as number] === 'down';
+    return entry !== undefined && (entry.ownDown ?? HOST_STATES[this.#columns.state[entry.slot] as number] === 'down');
   }
 
   /** Discards the results of own checks, as the table is current again. */

@@ -5,8 +5,9 @@ import { Resolver } from 'node:dns/promises';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { askDns, parseDnsServer } from '../../lib/discovery/dns-client.js';
-import { decodeDnsAnswer, type DnsType, encodeQuestion, isDnsName } from '../../lib/discovery/dns-message.js';
+import { isDnsName, readDnsServer } from '../../lib/config/values.js';
+import { askDns } from '../../lib/discovery/dns-client.js';
+import { decodeDnsAnswer, type DnsType, encodeQuestion } from '../../lib/discovery/dns-message.js';
 import { freePort } from '../support/brackets.js';
 import { answerTo, type DnsRecord, type DnsServerStage, withDnsServer } from '../support/dns-server.js';
 
@@ -160,9 +161,9 @@ test('servers are read as they are written, and names by their rule', () => {
     ['[fd00::53]:5353', { address: 'fd00::53', port: 5353 }],
     ['[fd00::53]', { address: 'fd00::53', port: 53 }],
   ] as const)
-    assert.equal(parseDnsServer(text), server, text);
+    assert.equal(readDnsServer(text), server, text);
   for (const text of ['', 'dns.test', '10.0.0.53:0', '10.0.0.53:65536', '10.0.0:53', '[10.0.0.53]:53', 'fd00::53]:1', '10.0.0.53:'])
-    assert.is(parseDnsServer(text), undefined, text);
+    assert.is(readDnsServer(text), undefined, text);
   for (const name of ['a', 'api.internal', '_api._tcp.x', 'a.b.', 'x'.repeat(63)]) assert.ok(isDnsName(name), name);
   for (const name of ['', '.', 'a..b', '-a', 'a-', 'x'.repeat(64), 'a.'.repeat(127), '10.0.0.1', '::1', 'a b', 'ä', 'a/b'])
     assert.not.ok(isDnsName(name), name);

@@ -46,6 +46,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         namespace: KEYS.namespace,
         leaseTtlMs: 1500,
         statics: [],
+        dnsServers: [],
         health: TRAFFIC_DEFAULTS,
         tls: { ca: undefined, isInsecure: false },
       };
@@ -56,7 +57,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         const warnings = await warningsOf(async () => {
           for (let term = 1; term <= MASTERSHIPS; term++) {
             await client.set(KEYS.term, `${term} ${mastershipOf(term)}`);
-            tell({ type: 'become-master', term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [] });
+            tell({ type: 'become-master', term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [], statics: [] });
             await until(async () => String(await client.get(KEYS.table)).includes(`"term":${term},`), {
               everyMs: 3,
               what: `a table of term ${term}`,

@@ -16,7 +16,7 @@ const FOLDER_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: ['config'],
   redis: ['routing', 'table', 'learning'],
   traffic: ['routing', 'table', 'learning', 'config', 'health'],
-  discovery: ['table', 'health'],
+  discovery: ['table', 'config', 'health'],
   fleet: ['routing', 'table', 'learning', 'config', 'health', 'discovery', 'redis'],
   hosts: ['routing', 'table', 'learning', 'config', 'health', 'redis'],
   agent: ['routing', 'table', 'learning', 'config', 'redis'],
