@@ -10,6 +10,7 @@ import {
   parseAddress,
   parseAlgorithm,
   parseCidr,
+  parseDnsServer,
   parsePort,
   parseStaticHost,
 } from '../lib/config/config.js';
@@ -62,9 +63,17 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
       {
         field: 'statics',
         flags: '--host <url[,name=NAME]>',
-        help: 'a host that runs already and has no agent; repeatable',
+        help: 'a host that runs already and has no agent; after dns+ all addresses of a DNS name, after srv+ the targets of a service; repeatable',
         shown: '',
         parse: parseStaticHost,
+        isRepeatable: true,
+      },
+      {
+        field: 'dnsServers',
+        flags: '--dns-server <address>',
+        help: 'who resolves these names, perhaps with a port; repeatable (default: as the machine is configured)',
+        shown: '',
+        parse: (text) => parseDnsServer('--dns-server', text),
         isRepeatable: true,
       },
       {

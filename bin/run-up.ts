@@ -5,7 +5,7 @@ import { checkFleet, checkHostNames } from '../lib/config/config.js';
 import { MeercatError } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import type { Log, LogLevel } from '../lib/log.js';
-import type { Algorithm, StaticHost } from '../lib/model.js';
+import type { Algorithm, GivenHost } from '../lib/model.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import { ENTRY } from './commands.js';
@@ -20,7 +20,7 @@ interface UpFlags {
   readonly redis?: string;
   readonly namespace: string;
   readonly algorithm: Algorithm;
-  readonly host?: StaticHost[];
+  readonly host?: GivenHost[];
   readonly fleetKey?: string;
   readonly site?: string;
   readonly stateDir?: string;

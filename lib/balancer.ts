@@ -174,6 +174,7 @@ export async function startBalancer(
     leaseTtlMs: config.leaseTtlMs,
     statics: config.statics,
     site,
+    dnsServers: config.dnsServers,
     health: healthRulesOf(config),
     tls: hostTls,
   };

@@ -20,5 +20,5 @@ export type { AgentOptions, BalancerOptions, FleetOptions } from './config/optio
 export type { AccessLogFormat, NamePolicy, StatusRange, Utf8Policy } from './config/traffic-config.js';
 export type { ErrorCode } from './errors.js';
 export type { Log, LogFields, LogLevel } from './log.js';
-export type { Algorithm, HostState, OperatorState, Role, StaticHost } from './model.js';
+export type { Algorithm, GivenHost, HostState, OperatorState, Role } from './model.js';
 export type { BalancerView, FleetView, HostRecord } from './redis/fleet-view.js';

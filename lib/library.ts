@@ -23,7 +23,7 @@ import {
 import { parseStaticHost } from './config/values.js';
 import { MeercatError } from './errors.js';
 import { createLog, type Log, LOG_LEVELS, type LogLevel } from './log.js';
-import type { StaticHost } from './model.js';
+import type { GivenHost } from './model.js';
 import type { FleetView } from './redis/fleet-view.js';
 
 /**
@@ -90,8 +90,8 @@ export function checkBalancerConfig(options: BalancerOptions = {}): BalancerConf
   return completeBalancer(options);
 }
 
-/** Reads a host as the flag `--host` has it, `URL[,name=NAME]`, for the field `statics`. Throws MEERCAT_BAD_CONFIG. */
-export function readHost(text: string): StaticHost {
+/** Reads a host as the flag `--host` has it, `[dns+|srv+]URL[,name=NAME]`, for the field `statics`. Throws MEERCAT_BAD_CONFIG. */
+export function readHost(text: string): GivenHost {
   return inFields({ parseStaticHost: FIELDS.statics }, () => parseStaticHost(String(text)));
 }
 

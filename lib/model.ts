@@ -88,13 +88,19 @@ export interface InbandReport extends HostFigures {
   readonly eps: number | null;
 }
 
-/** A host named by the site or by `--host URL[,name=N]`; it has no agent. */
+/** A host named by the site, by `--host`, or as found by DNS; it has no agent. */
 export interface StaticHost {
   /** Its id. */
   readonly name: string;
   readonly url: string;
   /** Absent: 1. */
   readonly weight?: number;
+}
+
+/** What `--host URL[,name=N]` names: a host, or a DNS name that stands for several. */
+export interface GivenHost extends StaticHost {
+  /** `dns`: all addresses of the name in the URL; `srv`: the targets of the service in it. Absent: the URL is the host's. */
+  readonly discovery?: 'dns' | 'srv' | undefined;
 }
 
 /**

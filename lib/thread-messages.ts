@@ -4,7 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
-import type { Costs, Algorithm, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
 import type { Site, SiteInForce, StoredSite } from './site-model.js';
 import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
@@ -84,6 +84,8 @@ export type FleetToHosts =
       readonly costs: Costs;
       /** The site in force; null: none. */
       readonly site: Site | null;
+      /** The hosts that this balancer names now. */
+      readonly statics: readonly StaticHost[];
     }
   /** Another site is in force; sent to a master only. */
   | { readonly type: 'site'; readonly site: Site | null }
@@ -128,7 +130,9 @@ export interface ThreadConfig {
   readonly redis: readonly string[];
   readonly namespace: string;
   readonly leaseTtlMs: number;
-  readonly statics: readonly StaticHost[];
+  /** Hosts that the flags name, and DNS names that stand for some. */
+  readonly statics: readonly GivenHost[];
+  readonly dnsServers: readonly string[];
   readonly site: SiteSource;
   readonly health: HealthRules;
   /** For health checks of `https://` hosts. */

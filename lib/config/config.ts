@@ -6,7 +6,7 @@ import { SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
 import { freezeDeep } from '../freeze.js';
 import type { LogLevel } from '../log.js';
-import type { Algorithm, StaticHost } from '../model.js';
+import type { Algorithm, GivenHost, StaticHost } from '../model.js';
 import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
 import { isName, isNamespace, NAME_RULE, NAMESPACE_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
@@ -25,6 +25,7 @@ export {
   parseChoice,
   parseCidr,
   parseCores,
+  parseDnsServer,
   parseDuration,
   parseInteger,
   parseLogLevel,
@@ -65,8 +66,10 @@ export interface BalancerConfig extends TrafficConfig {
   /** This balancer's name; must differ within the fleet. Empty: the machine's name and the port. */
   readonly name: string;
   readonly algorithm: Algorithm;
-  /** Hosts without an agent. They are routed to even while Redis is away. */
-  readonly statics: readonly StaticHost[];
+  /** Hosts without an agent, or DNS names that stand for some. They are routed to even while Redis is away. */
+  readonly statics: readonly GivenHost[];
+  /** Who resolves those DNS names, perhaps with ports; empty: the servers that the machine is configured with. */
+  readonly dnsServers: readonly string[];
   /** A file with a site, in force until the fleet has one; empty for none. */
   readonly siteFile: string;
   /** Whether that site becomes the fleet's where it has none. */
@@ -101,6 +104,7 @@ export const DEFAULTS = freezeDeep({
   siteFile: '',
   isSitePublished: false,
   stateDir: '',
+  dnsServers: [],
   leaseTtlMs: 1500,
   drainDelayMs: 0,
   drainTimeoutMs: 30 * SECOND,

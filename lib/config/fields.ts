@@ -8,7 +8,7 @@ import { isName, NAME_RULE, NAMESPACE_RULE, originOf } from '../redis/names.js';
 import type { BalancerConfig } from './config.js';
 import { parseMethods } from './methods.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from './traffic-config.js';
-import { parseAddress, parseAuthority, parseCidr, parsePath } from './values.js';
+import { discoveryFault, MAX_DISCOVERY_NAME, parseAddress, parseAuthority, parseCidr, parseDnsServer, parsePath } from './values.js';
 
 /** One field. */
 export interface Field {
@@ -80,8 +80,12 @@ function isRead(read: (flag: string, value: string) => unknown, value: unknown):
 
 function isHost(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, url, ...more } = value as Record<string, unknown>;
-  return isName(name) && originOf(url) !== null && Object.keys(more).length === 0;
+  const { name, url, discovery, ...more } = value as Record<string, unknown>;
+  const origin = originOf(url);
+  if (!isName(name) || origin === null || Object.keys(more).length > 0) return false;
+  if (discovery === undefined) return true;
+  const isKnown = discovery === 'dns' || discovery === 'srv';
+  return isKnown && name.length <= MAX_DISCOVERY_NAME && discoveryFault(discovery, origin) === '';
 }
 
 function isStatusRange(value: unknown): boolean {
@@ -147,7 +151,14 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   consoleTokenFile: text('--console-token-file', 'the name of a file, empty for none'),
   name: text('--name', `empty, or ${NAME_RULE}`, (value) => value === '' || isName(value)),
   algorithm: oneOf('--algorithm', ALGORITHMS),
-  statics: list('--host', 'a list of { name, url }, the url as http://host:port or https://host:port', isHost),
+  statics: list(
+    '--host',
+    'a list of { name, url, discovery }, the url as http://host:port or https://host:port; discovery is dns, srv or missing',
+    isHost,
+  ),
+  dnsServers: list('--dns-server', 'a list of addresses, perhaps with a port, such as 10.0.0.53 or [fd00::53]:5353', (value) =>
+    isRead(parseDnsServer, value),
+  ),
   siteFile: text('--site', 'the name of a file, empty for none'),
   isSitePublished: yesOrNo('--publish-site'),
   stateDir: text('--state-dir', 'the name of a directory, empty for none'),

@@ -2,6 +2,7 @@
 // are refused under the names that the program wrote. Invariant: an error for a program never speaks of flags or variables.
 
 import { MeercatError } from '../errors.js';
+import type { GivenHost } from '../model.js';
 import { nearestWord } from '../nearest.js';
 import { arePools, isName, MAX_POOLS_PER_HOST, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
 import { DEFAULT_POOL } from '../site-model.js';
@@ -97,7 +98,7 @@ function isListener(value: unknown): boolean {
 /** The complete configuration of a balancer. Throws MEERCAT_BAD_CONFIG for what is unknown, wrong or does not fit together. */
 export function completeBalancer(options: BalancerOptions): BalancerConfig {
   const given = complete(options, DEFAULTS, FIELDS) as unknown as BalancerConfig;
-  const config = { ...given, statics: given.statics.map(({ name, url }) => ({ name, url: originOf(url) ?? url })) };
+  const config = { ...given, statics: given.statics.map(withOrigin) };
   const { processes, isPortShared, statics } = config;
   if (processes !== 1) refuse('processes: only 1 in a program; several behind one port are started by the command meercat balancer');
   if (isPortShared)
@@ -106,6 +107,10 @@ export function completeBalancer(options: BalancerOptions): BalancerConfig {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(`statics: two hosts have the name ${twice}; give each its own`);
   return inFields(FIELDS, () => checkRelations(config));
+}
+
+function withOrigin({ name, url, discovery }: GivenHost): GivenHost {
+  return { name, url: originOf(url) ?? url, ...(discovery !== undefined && { discovery }) };
 }
 
 /** The complete settings of an agent. Throws MEERCAT_BAD_CONFIG. */

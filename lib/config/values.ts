@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { MINUTE, SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
 import { LOG_LEVELS, type LogLevel } from '../log.js';
-import { ALGORITHMS, type Algorithm, type StaticHost } from '../model.js';
+import { ALGORITHMS, type Algorithm, type GivenHost } from '../model.js';
 import { isName, isPoolName, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
 import type { StatusRange } from './traffic-config.js';
 
@@ -13,19 +13,78 @@ function refuse(message: string): never {
   throw new MeercatError('MEERCAT_BAD_CONFIG', message);
 }
 
-/** Reads `--host URL[,name=NAME]`; the name follows from the URL when none is given. */
-export function parseStaticHost(text: string): StaticHost {
+/** Reads `--host [dns+|srv+]URL[,name=NAME]`; the name follows from the URL when none is given. */
+export function parseStaticHost(text: string): GivenHost {
   const [urlText = '', ...options] = text.split(',');
-  const url = originOf(urlText.trim());
-  if (url === null) refuse(`--host: ${quote(urlText)} is not http://host:port or https://host:port`);
+  const [, discovery, plain = ''] = /^(?:(dns|srv)\+)?(.*)$/s.exec(urlText.trim()) ?? [];
+  const url = originOf(plain);
+  if (url === null) refuse(`--host: ${quote(urlText)} is not http://host:port or https://host:port, nor one of them after dns+ or srv+`);
+  const fault = discovery === undefined ? '' : discoveryFault(discovery as 'dns' | 'srv', url);
+  if (fault !== '') refuse(`--host: ${quote(urlText)}: ${fault}`);
   let name = defaultHostName(url);
+  // A service has no port of its own.
+  if (discovery === 'srv') name = name.replace(/-\d+$/, '');
   for (const option of options) {
     const [key, value = ''] = option.trim().split('=', 2);
     if (key !== 'name') refuse(`--host: after the URL only name=NAME is understood, not ${quote(option)}`);
     name = value;
   }
   if (!isName(name)) refuse(`--host: name ${quote(name)}: ${NAME_RULE}`);
-  return { name, url };
+  if (discovery === undefined) return { name, url };
+  if (name.length > MAX_DISCOVERY_NAME)
+    refuse(`--host: name ${quote(name)}: at most ${MAX_DISCOVERY_NAME} characters, since addresses follow`);
+  return { name, url, discovery: discovery as 'dns' | 'srv' };
+}
+
+/** A host as `--host` has it; the inverse of {@link parseStaticHost}. */
+export function formatStaticHost({ name, url, discovery }: GivenHost): string {
+  return `${discovery === undefined ? '' : `${discovery}+`}${url},name=${name}`;
+}
+
+/** Maximum length of the name of what DNS finds: a dash, an address and a port follow it. */
+export const MAX_DISCOVERY_NAME = 80;
+
+/** Why the hosts of this origin can't be found by DNS, as a phrase; empty: they can. */
+export function discoveryFault(discovery: 'dns' | 'srv', origin: string): string {
+  const { hostname, port } = new URL(origin);
+  if (!isDnsName(hostname)) return 'a DNS name is needed, of letters, digits, dashes and underscores';
+  return discovery === 'srv' && port !== '' ? 'SRV records have ports: leave it out' : '';
+}
+
+/** Whether this is a name that DNS can be asked for: labels of letters, digits, dashes and underscores, at most 253 characters. */
+export function isDnsName(name: string): boolean {
+  const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
+  return (
+    name.length <= 253 &&
+    isIP(name) === 0 &&
+    name
+      .replace(/\.$/, '')
+      .split('.')
+      .every((each) => label.test(each))
+  );
+}
+
+/** Reads the address of a DNS server: `10.0.0.53`, `10.0.0.53:5353` or `[fd00::53]:5353`. */
+export function parseDnsServer(flag: string, text: string): string {
+  const address = text.trim();
+  return readDnsServer(address) === undefined
+    ? refuse(`${flag}: the address of a DNS server, perhaps with a port, such as 10.0.0.53 or [fd00::53]:5353, not ${quote(text)}`)
+    : address;
+}
+
+/** A DNS server. */
+export interface DnsServer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The server that a text names; undefined if it names none. */
+export function readDnsServer(text: string): DnsServer | undefined {
+  if (isIP(text) !== 0) return { address: text, port: 53 };
+  const [, inBrackets, plain, digits = '53'] = /^(?:\[([\dA-Fa-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [address, port] = [inBrackets ?? plain ?? '', Number(digits)];
+  const family = inBrackets === undefined ? 4 : 6;
+  return isIP(address) === family && port >= 1 && port <= 65_535 ? { address, port } : undefined;
 }
 
 /** The name of a host for which none was given: its host name and port. */

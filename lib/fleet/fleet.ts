@@ -35,6 +35,7 @@ import { RedisState } from './redis-state.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
+import { OwnHosts, siteSourcesOf, sourcesOf } from './own-hosts.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
@@ -125,6 +126,21 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  /** The hosts that the site names by their URLs. */
+  let siteHosts: ReadonlySet<string> = new Set();
+  const ownHosts = new OwnHosts({
+    dnsServers: config.dnsServers,
+    clock,
+    count,
+    log,
+    isDown: (id) => table.writer.isDown(id),
+    onHosts(statics) {
+      // The master knows those of the site.
+      loads.setStatics(statics.filter(({ name }) => !siteHosts.has(name)));
+      table.setStatics(statics);
+      reportSynced();
+    },
+  });
   const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
   const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
@@ -152,16 +168,22 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
-      const statics = countingStatics(config.statics, inForce.site);
-      table.setSite(inForce, [...siteHostsOf(inForce.site), ...statics]);
-      loads.setStatics(statics);
+      siteHosts = new Set(siteHostsOf(inForce.site).map(({ name }) => name));
+      table.setSite(inForce, () =>
+        ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))]),
+      );
       hosts.setSite(inForce.site);
     },
   });
 
   const hosts = new HostsLink({
     port: data.hostsPort,
-    inheritance: () => ({ stamp: table.writer.stamp, rows: inband.withAgents(table.writer.rows(clock())), costs: loads.costs }),
+    inheritance: () => ({
+      stamp: table.writer.stamp,
+      rows: inband.withAgents(table.writer.rows(clock())),
+      costs: loads.costs,
+      statics: ownHosts.hosts.filter(({ name }) => !siteHosts.has(name)),
+    }),
     onFenced: sawTerm,
     onUnheard: (term) => candidacy.stepDownUnheard(term),
     onUnwritten: (term, reason) => lease.send({ type: 'write-refused', term, reason: `the host table can't be published: ${reason}` }),
@@ -229,6 +251,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   /** Reports once that both the table and the operators' settings were read, or could not be. */
   function reportSynced(): void {
     if (isSynced || !isTableRead || !isHeartbeatDone) return;
+    if (table.writer.hosts().length === 0 && !ownHosts.isComplete) return;
     // Nothing is stored, or no host, and others live: their master may be about to publish what they know.
     if (table.writer.hosts().length === 0 && heartbeats.balancers > 1 && !isHostWaitOver) {
       hostWait ??= setTimeout(() => {
@@ -244,6 +267,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   function upkeep(): void {
     table.upkeep();
     loads.upkeep(table.writer);
+    ownHosts.review();
+    reportSynced();
     watch.check();
     // Also without a heartbeat: a table that is signed with another key bars at once.
     if (keyWatch.bar !== '') candidacy.check();
@@ -257,6 +282,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onWhy: (event) => void (heartbeats.hasJoined && why.ask(event)),
   });
 
+  ownHosts.name(sourcesOf(config.statics));
   loads.start(table.writer);
   const timers = [setInterval(sendHeartbeat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
@@ -285,6 +311,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       for (const timer of timers) clearInterval(timer);
       clearTimeout(hostWait);
       names.stop();
+      ownHosts.stop();
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([

@@ -54,7 +54,7 @@ export class LoadSync {
     const { columns, config } = options;
     this.#options = options;
     // A random start, so that acknowledgements of an earlier process with this name match none of ours.
-    this.#loads = new OwnLoads(columns, config.name, config.instance, config.statics, randomInt(1, MAX_FIRST_SEQ));
+    this.#loads = new OwnLoads(columns, config.name, config.instance, [], randomInt(1, MAX_FIRST_SEQ));
     this.#costs = new ClassCosts(columns);
   }
 
@@ -95,7 +95,7 @@ export class LoadSync {
     this.#balancers = count;
   }
 
-  /** Replaces the hosts that this balancer names to the master. */
+  /** Replaces the hosts that this balancer names. */
   setStatics(statics: readonly StaticHost[]): void {
     this.#loads.setStatics(statics);
   }

@@ -79,7 +79,7 @@ export class OwnLoads {
     this.#seq = (columns.wideHeader[WIDE_HEADER.loadSeq] as number) || firstSeq - 1;
   }
 
-  /** Replaces the hosts that this balancer names; the next message is a full one. */
+  /** Replaces the hosts that this balancer names: the next message says so. */
   setStatics(statics: readonly StaticHost[]): void {
     this.#statics = statics;
     this.#fullTerm = Number.NaN;

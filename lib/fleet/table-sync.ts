@@ -58,14 +58,16 @@ export interface TableSync {
   /** The traffic thread knows the hosts it was last sent: they may be picked. */
   admitKnown(): void;
   /**
-   * Takes another site: its pools, and the hosts that are named for them. It is passed on when these may be picked.
-   * @param statics the hosts that the site names, and those of this balancer that count beside them
+   * Takes another site and its pools. It is passed on when its hosts may be picked.
+   * @param name calls `setStatics` with the hosts that are named from now on
    */
-  setSite(inForce: SiteInForce, statics: readonly StaticHost[]): void;
+  setSite(inForce: SiteInForce, name: () => void): void;
   /** Calls back when no site waits to be passed on: now, or later. */
   afterSite(call: () => void): void;
   /** The traffic thread has no requests any more of these pools. */
   dropPools(names: readonly string[]): void;
+  /** Replaces the hosts that this balancer names. */
+  setStatics(statics: readonly StaticHost[]): void;
   /** Applies the operators' settings of all hosts. */
   setOperatorStates(operatorStates: ReadonlyMap<string, OperatorState>): void;
   /** Applies the result of this balancer's own check of a host. */
@@ -79,7 +81,7 @@ export interface TableSync {
   close(): void;
 }
 
-/** Opens the sync; the static hosts are in the table when it returns. */
+/** Opens the sync. */
 export function openTableSync(options: TableSyncOptions): TableSync {
   const { data, client, keys, gate, clock, count, log, post } = options;
   const writer = new TableWriter(options.columns, count, data.config.health, data.known, data.leaving, data.pools);
@@ -265,7 +267,6 @@ export function openTableSync(options: TableSyncOptions): TableSync {
 
   // The previous thread may have died while a host moved: the traffic thread knows both addresses.
   announce(writer.admitKnown());
-  announce(writer.setStatics(data.config.statics));
   rebuild();
 
   return {
@@ -277,11 +278,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       post({ type: 'listed' });
       passSite();
     },
-    setSite(inForce, statics) {
+    setSite(inForce, name) {
       poolNames = new Set(inForce.site?.pools.map(({ name }) => name));
       writer.addPools([...poolNames]);
       arriving = inForce;
-      announce(writer.setStatics(statics));
+      name();
       passSite();
     },
     afterSite(call) {
@@ -292,6 +293,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       writer.dropPools(names.filter((name) => !poolNames.has(name)));
       rebuild();
     },
+    setStatics: (statics) => announce(writer.setStatics(statics)),
     setOperatorStates(operatorStates) {
       const ejected = writer.setOperatorStates(operatorStates);
       // Rebuild the list first: no new request may reach a host whose requests are being ended.

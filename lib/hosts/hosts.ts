@@ -66,7 +66,6 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
       health: config.health,
       tls: config.tls,
       name: config.name,
-      statics: config.statics,
       leaseTtlMs: config.leaseTtlMs,
       ...election,
       onFenced,

@@ -18,7 +18,7 @@ export interface Known {
   readonly stamp: Stamp;
   readonly rows: readonly HostRow[];
   readonly costs: Costs;
-  /** The hosts this balancer was started with. */
+  /** The hosts that this balancer names. */
   readonly statics: readonly StaticHost[];
 }
 

@@ -99,6 +99,9 @@ export const COUNTERS = [
   'messages_dropped_replayed',
   'messages_dropped_clock',
   'messages_accepted_unsigned',
+  // Fleet: hosts behind DNS names.
+  'dns_lookups_failed',
+  'dns_addresses_dropped',
   // Fleet: the rest.
   'why_answered',
   'why_dropped',

@@ -47,7 +47,7 @@ export class TableWriter {
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   readonly #operatorStates: OperatorStates;
-  /** The hosts this balancer was started with: URL by name. */
+  /** The hosts that this balancer names: URL by name. */
   #statics: ReadonlyMap<string, string> = new Map();
 
   /**
@@ -127,10 +127,16 @@ export class TableWriter {
    */
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
+    const before = this.#statics;
     this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
-    for (const entry of [...this.#entries.values()]) if (!entry.isPublished && !this.#statics.has(entry.name)) this.#remove(entry, change);
+    for (const name of before.keys()) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined && !entry.isPublished && !this.#statics.has(name)) this.#remove(entry, change);
+    }
     for (const { name, url, weight = 1 } of statics) {
-      const entry = this.#entries.get(name) ?? this.#add(name, url, change);
+      let entry = this.#entries.get(name);
+      if (entry === undefined) entry = this.#add(name, url, change);
+      else if (!entry.isPublished && entry.url !== url) entry = this.#move(entry, url, change);
       if (entry !== undefined && !entry.isPublished && setWeight(this.#columns, entry.slot, weight)) this.#isListOld = true;
     }
     return change;
@@ -245,10 +251,10 @@ export class TableWriter {
     this.#isListOld = true;
   }
 
-  /** Whether a host is down in the table; false for an unknown one. */
+  /** Whether a host is down by this balancer's own check, else by the table; false for an unknown one. */
   isDown(name: string): boolean {
     const entry = this.#entries.get(name);
-    return entry !== undefined && HOST_STATES[this.#columns.state[entry.slot] as number] === 'down';
+    return entry !== undefined && (entry.ownDown ?? HOST_STATES[this.#columns.state[entry.slot] as number] === 'down');
   }
 
   /** Discards the results of own checks, as the table is current again. */

@@ -4,13 +4,14 @@
 import { createServer } from 'node:net';
 import { CONSOLE_PORT_OFFSET } from '../config/config.js';
 import { openKeyFile } from '../config/key-file.js';
+import { formatStaticHost } from '../config/values.js';
 import { connectForPerson } from '../console/status.js';
 import { MeercatError } from '../errors.js';
 import { listenError } from '../listen-error.js';
 import { keepProcess, type KeptProcess, type OnMessage } from './kept-process.js';
 import { keepLocalRedis } from './local-redis.js';
 import type { Log, LogLevel } from '../log.js';
-import type { Algorithm, StaticHost } from '../model.js';
+import type { Algorithm, GivenHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { openSubscription } from '../redis/connect.js';
 import { WHOLE_FLEET } from '../redis/event-message.js';
@@ -45,7 +46,7 @@ export interface LocalFleetOptions {
   readonly namespace: string;
   readonly algorithm: Algorithm;
   /** Hosts that run already. */
-  readonly statics: readonly StaticHost[];
+  readonly statics: readonly GivenHost[];
   /** The file with the fleet's key; empty or missing for none. */
   readonly fleetKeyFile?: string | undefined;
   /** A file with the fleet's site, which becomes the fleet's where it has none; empty or missing for none. */
@@ -148,7 +149,7 @@ async function start(
       '1',
     ]),
   );
-  const staticFlags = options.statics.flatMap(({ name, url }) => ['--host', `${url},name=${name}`]);
+  const staticFlags = options.statics.flatMap((host) => ['--host', formatStaticHost(host)]);
   const siteFlags = [
     ...(siteFile === '' ? [] : ['--site', siteFile, '--publish-site']),
     ...(stateDir === '' ? [] : ['--state-dir', stateDir]),
@@ -177,7 +178,8 @@ async function start(
   // Agents end first: while there is a master, it takes their hosts out of a Redis that others keep.
   shutdown.add(() => stopAll(agents));
 
-  const hostCount = demoNames.length + options.statics.length;
+  // A DNS name stands for any number of hosts.
+  const hostCount = demoNames.length + options.statics.filter(({ discovery }) => discovery === undefined).length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
   const keys = buildKeys(namespace);
   const signer = new MessageSigner(ring, 'up');

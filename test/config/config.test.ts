@@ -26,6 +26,7 @@ import {
   parseStaticHost,
   parseStatuses,
 } from '../../lib/config/config.js';
+import { formatStaticHost } from '../../lib/config/values.js';
 import { MeercatError } from '../../lib/errors.js';
 import { isName } from '../../lib/redis/names.js';
 
@@ -226,6 +227,31 @@ test('a static host has the name that it is given, else one from its URL', () =>
   ] as const) {
     assert.equal(parseStaticHost(text), { name, url }, text);
   }
+});
+
+test('a static host can be a DNS name for several hosts, or a service', () => {
+  for (const [text, host] of [
+    ['dns+http://api.internal:3000', { name: 'api.internal-3000', url: 'http://api.internal:3000', discovery: 'dns' }],
+    ['dns+https://api.internal,name=api', { name: 'api', url: 'https://api.internal', discovery: 'dns' }],
+    ['srv+http://_api._tcp.internal', { name: 'api._tcp.internal', url: 'http://_api._tcp.internal', discovery: 'srv' }],
+  ] as const) {
+    assert.equal(parseStaticHost(text), host);
+    assert.equal(parseStaticHost(formatStaticHost(host)), host);
+  }
+  for (const [text, reason] of [
+    ['dns+http://10.0.0.7:3000', /a DNS name is needed/],
+    ['dns+http://[::1]:3000', /a DNS name is needed/],
+    ['srv+http://_api._tcp.internal:3000', /SRV records have ports/],
+    ['srv+http://-x', /a DNS name is needed/],
+    ['mdns+http://api:1', /is not http:\/\/host:port or https:\/\/host:port, nor one of them after dns\+ or srv\+/],
+    ['dns+api:1', /is not http/],
+    [`dns+http://api:1,name=${'x'.repeat(81)}`, /at most 80 characters/],
+  ] as const)
+    assert.match(
+      refusal(() => parseStaticHost(text)),
+      reason,
+      text,
+    );
 });
 
 test('a static host with a wrong URL, name or option is refused', () => {

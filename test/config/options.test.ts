@@ -106,9 +106,12 @@ const REFUSED: readonly (readonly [options: unknown, message: RegExp])[] = [
   [{ name: 'b 1' }, /^name: empty, or letters, digits/],
   [{ bind: '' }, /^bind: an address to listen on/],
   [{ consoleBind: 'localhost' }, /^consoleBind: an address such as 127\.0\.0\.1, .*, not "localhost"$/],
-  [{ statics: ['http://a:1'] }, /^statics: a list of \{ name, url \}/],
-  [{ statics: [{ name: 'a', url: 'a:1' }] }, /^statics: a list of \{ name, url \}, the url as http:\/\/host:port/],
+  [{ statics: ['http://a:1'] }, /^statics: a list of \{ name, url, discovery \}/],
+  [{ statics: [{ name: 'a', url: 'a:1' }] }, /^statics: a list of \{ name, url, discovery \}, the url as http:\/\/host:port/],
   [{ statics: [{ name: 'a', url: 'http://a:1', weight: 2 }] }, /^statics: /],
+  [{ statics: [{ name: 'a', url: 'http://a:1', discovery: 'mdns' }] }, /^statics: /],
+  [{ statics: [{ name: 'a', url: 'http://10.0.0.1:1', discovery: 'dns' }] }, /^statics: /],
+  [{ dnsServers: ['dns.test'] }, /^dnsServers: a list of addresses/],
   [
     {
       statics: [

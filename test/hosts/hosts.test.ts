@@ -47,6 +47,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         leaseTtlMs: 1500,
         statics: [],
         site: { document: '', isPublished: false, stateDir: '' },
+        dnsServers: [],
         health: TRAFFIC_DEFAULTS,
         tls: { ca: undefined, isInsecure: false },
       };
@@ -57,7 +58,16 @@ test('fifty masterships leave no listener, connection or pending command behind'
         const warnings = await warningsOf(async () => {
           for (let term = 1; term <= MASTERSHIPS; term++) {
             await client.set(KEYS.term, `${term} ${mastershipOf(term)}`);
-            tell({ type: 'become-master', site: null, term, mastership: mastershipOf(term), stamp: NO_STAMP, rows: [], costs: [] });
+            tell({
+              type: 'become-master',
+              site: null,
+              term,
+              mastership: mastershipOf(term),
+              stamp: NO_STAMP,
+              rows: [],
+              costs: [],
+              statics: [],
+            });
             await until(async () => String(await client.get(KEYS.table)).includes(`"term":${term},`), {
               everyMs: 3,
               what: `a table of term ${term}`,

@@ -1,0 +1,197 @@
+// Hosts behind DNS names, in real balancers with a real DNS server: found, shared with the fleet, drained when their address
+// goes, kept when DNS fails, and for a service by priority.
+
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseStaticHost } from '../../lib/config/config.js';
+import { freePort, until, withRedis } from '../support/brackets.js';
+import { type DnsRecord, type DnsServerStage, withDnsServer } from '../support/dns-server.js';
+import { NO_REDIS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { ask } from '../support/http-client.js';
+import { withClients } from '../support/redis-client.js';
+
+const test = suite('discovered hosts');
+
+/** A host that can be stopped; it answers with its address, and a path /slow when the test says so. */
+interface LoopbackHost {
+  readonly address: string;
+  readonly slow: ServerResponse[];
+  stop(): Promise<void>;
+}
+
+async function startHost(address: string, port: number): Promise<LoopbackHost> {
+  const slow: ServerResponse[] = [];
+  const handler: RequestListener = (request, response) => {
+    if (request.url === '/slow') slow.push(response);
+    else response.end(address);
+  };
+  const server = createServer(handler);
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));
+  return {
+    address,
+    slow,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Hosts on 127.0.1.1 and so on, all on one port, as machines have it. */
+async function withHosts(count: number, fn: (port: number, hosts: readonly LoopbackHost[]) => Promise<void>): Promise<void> {
+  const port = await freePort();
+  const hosts = await Promise.all(Array.from({ length: count }, (_, i) => startHost(`127.0.1.${i + 1}`, port)));
+  try {
+    await fn(port, hosts);
+  } finally {
+    await Promise.all(hosts.map((host) => host.stop()));
+  }
+}
+
+const addresses = (...numbers: readonly number[]): DnsRecord[] => numbers.map((i) => ['A', `127.0.1.${i}`, 1]);
+
+/** The hosts that answer, each asked at least once. */
+async function answering({ port }: TestBalancer): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let i = 0; i < 12; i++) {
+    const { status, body } = await ask(port);
+    seen.add(status === 200 ? body : String(status));
+  }
+  return [...seen].toSorted();
+}
+
+const flags = (dns: DnsServerStage, host: string) => ({ statics: [parseStaticHost(host)], dnsServers: [dns.address] });
+
+test('a balancer alone finds all addresses of a name, follows them, and cuts nothing off', () =>
+  withDnsServer((dns) =>
+    withHosts(3, (port, hosts) => {
+      dns.set('api.test A', addresses(1, 2));
+      return withBalancer({ redis: [NO_REDIS], ...flags(dns, `dns+http://api.test:${port},name=api`) }, async (balancer) => {
+        await balancer.knows(2);
+        assert.equal(await answering(balancer), ['127.0.1.1', '127.0.1.2']);
+        const slow = [ask(balancer.port, { path: '/slow' }), ask(balancer.port, { path: '/slow' })];
+        await until(() => hosts.every(({ slow: held, address }) => held.length === 1 || address === '127.0.1.3'), {
+          what: 'both requests',
+        });
+        dns.set('api.test A', addresses(2, 3));
+        await until(async () => (await answering(balancer)).join() === '127.0.1.2,127.0.1.3', {
+          timeoutMs: SLOW_MS,
+          what: 'the new addresses',
+        });
+        for (const { slow: held, address } of hosts) for (const response of held) response.end(`late ${address}`);
+        assert.equal((await Promise.all(slow)).map(({ body }) => body).toSorted(), ['late 127.0.1.1', 'late 127.0.1.2']);
+      });
+    }),
+  ));
+
+test('a failing DNS changes nothing, is counted, and is said once', () =>
+  withDnsServer((dns) =>
+    withHosts(2, (port) => {
+      dns.set('api.test A', addresses(1, 2));
+      return withBalancer({ redis: [NO_REDIS], ...flags(dns, `dns+http://api.test:${port}`) }, async (balancer) => {
+        await balancer.knows(2);
+        for (const reply of ['nxdomain', 'servfail', []] as const) {
+          dns.set('api.test A', reply);
+          const before = balancer.counter('dns_lookups_failed');
+          await until(() => balancer.counter('dns_lookups_failed') >= before + 2, { timeoutMs: SLOW_MS, what: 'two failures' });
+          assert.equal(await answering(balancer), ['127.0.1.1', '127.0.1.2']);
+        }
+        assert.is(balancer.lines.filter((line) => line.includes('could not be resolved')).length, 1);
+      });
+    }),
+  ));
+
+test('a balancer whose DNS does not answer at first has its hosts when it does', () =>
+  withDnsServer((dns) =>
+    withHosts(1, async (port) => {
+      dns.set('api.test A', 'silent');
+      dns.set('api.test AAAA', 'silent');
+      const { statics, dnsServers } = flags(dns, `dns+http://api.test:${port}`);
+      const answered = until(() => dns.questions.length > 0, { what: 'the first question' }).then(() =>
+        dns.set('api.test A', addresses(1)),
+      );
+      // The bracket waits for the host.
+      await withBalancer({ redis: [NO_REDIS], statics, dnsServers }, async (balancer) => {
+        await answered;
+        assert.equal(await answering(balancer), ['127.0.1.1']);
+      });
+    }),
+  ));
+
+test('the whole fleet has the hosts that one balancer finds, and loses those whose address goes', () =>
+  withRedis(({ url }) =>
+    withDnsServer((dns) =>
+      withHosts(3, (port) => {
+        dns.set('api.test A', addresses(1, 2));
+        return withBalancer({ redis: [url], name: 'b1' }, async (first) => {
+          await first.becomes('master');
+          await withBalancer({ redis: [url], name: 'b2', ...flags(dns, `dns+http://api.test:${port},name=api`) }, async (second) => {
+            for (const each of [first, second]) {
+              await each.knows(2);
+              await until(async () => (await answering(each)).join() === '127.0.1.1,127.0.1.2', { timeoutMs: SLOW_MS, what: 'both hosts' });
+            }
+            await withClients([url], async (client) => {
+              const [name, agent] = await client.hmget('test:host:api-127.0.1.1', 'url', 'agent');
+              assert.equal([name, agent], [`http://127.0.1.1:${port}`, 'no']);
+            });
+            dns.set('api.test A', addresses(2, 3));
+            for (const each of [first, second])
+              await until(async () => (await answering(each)).join() === '127.0.1.2,127.0.1.3', {
+                timeoutMs: SLOW_MS,
+                what: 'the new addresses',
+              });
+          });
+        });
+      }),
+    ),
+  ));
+
+test('a master that finds hosts itself names them before any other balancer is heard', () =>
+  withRedis(({ url }) =>
+    withDnsServer((dns) =>
+      withHosts(1, (port) => {
+        dns.set('api.test A', addresses(1));
+        return withBalancer({ redis: [url], ...flags(dns, `dns+http://api.test:${port},name=api`) }, async (balancer) => {
+          await balancer.becomes('master');
+          await withClients([url], (client) =>
+            until(() => client.exists('test:host:api-127.0.1.1').then((count) => count === 1), {
+              timeoutMs: SLOW_MS,
+              what: 'the host in Redis',
+            }),
+          );
+          assert.equal(await answering(balancer), ['127.0.1.1']);
+        });
+      }),
+    ),
+  ));
+
+test('of a service the first priority serves; when it is dead the next one does, until it is back', () =>
+  withRedis(({ url }) =>
+    withDnsServer((dns) =>
+      withHosts(2, (port, hosts) => {
+        dns.set('_api._tcp.test SRV', [
+          ['SRV', [1, 1, port, 'main.test'], 1],
+          ['SRV', [2, 1, port, 'spare.test'], 1],
+        ]);
+        dns.set('main.test A', addresses(1));
+        dns.set('spare.test A', addresses(2));
+        const config = { redis: [url], healthIntervalMs: 200, healthTimeoutMs: 1000, ...flags(dns, 'srv+http://_api._tcp.test,name=api') };
+        return withBalancer(config, async (balancer) => {
+          await balancer.becomes('master');
+          assert.equal(await answering(balancer), ['127.0.1.1']);
+          await hosts[0]?.stop();
+          await until(async () => (await answering(balancer)).join() === '127.0.1.2', { timeoutMs: SLOW_MS, what: 'the spare host' });
+          const back = await startHost('127.0.1.1', port);
+          try {
+            await until(async () => (await answering(balancer)).join() === '127.0.1.1', { timeoutMs: SLOW_MS, what: 'the first one' });
+          } finally {
+            await back.stop();
+          }
+        });
+      }),
+    ),
+  ));
+
+test.run();
