@@ -41,7 +41,7 @@ export class OwnHosts {
       log,
       isDown,
       onHosts: (hosts) => {
-        this.#discovered = hosts.map(({ name, url }) => ({ name, url }));
+        this.#discovered = hosts.map(({ name, url, authority }) => ({ name, url, authority }));
         this.#onHosts(this.hosts);
       },
     });

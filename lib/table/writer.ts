@@ -34,8 +34,8 @@ export class TableWriter {
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   readonly #operatorStates: OperatorStates;
-  /** The hosts that this balancer names: URL by name. */
-  #statics: ReadonlyMap<string, string> = new Map();
+  /** The hosts that this balancer names, by name. */
+  #statics: ReadonlyMap<string, StaticHost> = new Map();
 
   /**
    * @param rules who is a candidate
@@ -73,15 +73,15 @@ export class TableWriter {
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     const before = this.#statics;
-    this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
+    this.#statics = new Map(statics.map((host) => [host.name, host]));
     for (const name of before.keys()) {
       const entry = this.#entries.get(name);
       if (entry !== undefined && !entry.isPublished && !this.#statics.has(name)) this.#remove(entry, change);
     }
-    for (const { name, url } of statics) {
-      const entry = this.#entries.get(name);
-      if (entry === undefined) this.#add(name, url, change);
-      else if (!entry.isPublished && entry.url !== url) this.#move(entry, url, change);
+    for (const host of statics) {
+      const entry = this.#entries.get(host.name);
+      if (entry === undefined) this.#add(host, change);
+      else if (!entry.isPublished && !isSamePlace(entry, host)) this.#move(entry, host, change);
     }
     return change;
   }
@@ -101,7 +101,7 @@ export class TableWriter {
     const named = table.isFull ? new Set<string>() : undefined;
     for (const row of table.hosts) {
       named?.add(row.name);
-      if (!isStored || (this.#statics.get(row.name) ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
+      if (!isStored || (this.#statics.get(row.name)?.url ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
     }
     for (const figures of table.figures) {
       const entry = this.#entries.get(figures.name);
@@ -235,10 +235,11 @@ export class TableWriter {
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     let entry = this.#entries.get(row.name);
-    if (entry !== undefined && entry.url !== row.url) {
-      entry = this.#move(entry, row.url, change);
-    }
-    entry ??= this.#add(row.name, row.url, change);
+    const own = this.#statics.get(row.name);
+    // A master of an earlier version does not say how the host was found.
+    const host = own?.url === row.url ? own : row;
+    if (entry !== undefined && !isSamePlace(entry, host)) entry = this.#move(entry, host, change);
+    entry ??= this.#add(host, change);
     if (entry === undefined) return;
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
@@ -249,8 +250,8 @@ export class TableWriter {
    * Moves a host to a new slot for its new address. Connections and requests in flight keep the old slot until the
    * traffic thread knows the new one.
    */
-  #move(entry: Entry, url: string, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
-    const moved = this.#add(entry.name, url, change);
+  #move(entry: Entry, to: StaticHost, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
+    const moved = this.#add(to, change);
     if (moved === undefined) {
       this.#remove(entry, change);
       return undefined;
@@ -259,19 +260,19 @@ export class TableWriter {
     return moved;
   }
 
-  #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
+  #add({ name, url, authority }: StaticHost, change: { added: SlotHost[] }): Entry | undefined {
     const slot = this.#slots.take();
     if (slot === undefined) {
       this.#count('hosts_dropped_full');
       return undefined;
     }
     clearRow(this.#columns, slot);
-    const entry = newEntry({ slot, name, url });
+    const entry = newEntry({ slot, name, url, authority });
     this.#entries.set(name, entry);
     this.#applyState(entry);
     this.#hosts = undefined;
     this.#isListOld = true;
-    change.added.push({ slot, name, url });
+    change.added.push(slotHostOf(entry));
     return entry;
   }
 
@@ -295,13 +296,18 @@ export class TableWriter {
     entry.isPublished = false;
     entry.orphanedAtMs = Number.NaN;
     // A static host stays, at its own URL, without figures.
-    const url = this.#statics.get(name);
-    if (url === entry.url) {
+    const own = this.#statics.get(name);
+    if (own?.url === entry.url) {
       forgetFigures(this.#columns, entry.slot);
       this.#isListOld = true;
       return;
     }
-    if (url === undefined) this.#remove(entry, change);
-    else this.#move(entry, url, change);
+    if (own === undefined) this.#remove(entry, change);
+    else this.#move(entry, own, change);
   }
+}
+
+/** Whether connections to one of them serve the other. */
+function isSamePlace(one: StaticHost, other: StaticHost): boolean {
+  return one.url === other.url && one.authority === other.authority;
 }
