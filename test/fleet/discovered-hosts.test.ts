@@ -207,31 +207,42 @@ test('over TLS a host is verified under its DNS name, by every balancer and by c
     ),
   ));
 
-test('of a service the first priority serves; when it is dead the next one does, until it is back', () =>
-  withRedis(({ url }) =>
-    withDnsServer((dns) =>
-      withHosts(2, (port, hosts) => {
-        dns.set('_api._tcp.test SRV', [
-          ['SRV', [1, 1, port, 'main.test'], 1],
-          ['SRV', [2, 1, port, 'spare.test'], 1],
-        ]);
-        dns.set('main.test A', addresses(1));
-        dns.set('spare.test A', addresses(2));
-        const config = { redis: [url], healthIntervalMs: 200, healthTimeoutMs: 1000, ...flags(dns, 'srv+http://_api._tcp.test,name=api') };
-        return withBalancer(config, async (balancer) => {
-          await balancer.becomes('master');
-          assert.equal(await answering(balancer), ['127.0.1.1']);
-          await hosts[0]?.stop();
-          await until(async () => (await answering(balancer)).join() === '127.0.1.2', { timeoutMs: SLOW_MS, what: 'the spare host' });
-          const back = await startHost('127.0.1.1', port);
-          try {
-            await until(async () => (await answering(balancer)).join() === '127.0.1.1', { timeoutMs: SLOW_MS, what: 'the first one' });
-          } finally {
-            await back.stop();
-          }
-        });
-      }),
-    ),
-  ));
+/** Runs with a Redis, or with an address where none is. */
+const withMaybeRedis = (isThere: boolean, fn: (url: string) => Promise<void>): Promise<void> =>
+  isThere ? withRedis(({ url }) => fn(url)) : fn(NO_REDIS);
+
+for (const hasMaster of [true, false]) {
+  test(`of a service the first priority serves; when it is dead the next one does, until it is back (${hasMaster ? 'checked by a master' : 'without Redis'})`, () =>
+    withMaybeRedis(hasMaster, (url) =>
+      withDnsServer((dns) =>
+        withHosts(2, (port, hosts) => {
+          dns.set('_api._tcp.test SRV', [
+            ['SRV', [1, 1, port, 'main.test'], 1],
+            ['SRV', [2, 1, port, 'spare.test'], 1],
+          ]);
+          dns.set('main.test A', addresses(1));
+          dns.set('spare.test A', addresses(2));
+          const config = {
+            redis: [url],
+            healthIntervalMs: 200,
+            healthTimeoutMs: 1000,
+            ...flags(dns, 'srv+http://_api._tcp.test,name=api'),
+          };
+          return withBalancer(config, async (balancer) => {
+            if (hasMaster) await balancer.becomes('master');
+            assert.equal(await answering(balancer), ['127.0.1.1']);
+            await hosts[0]?.stop();
+            await until(async () => (await answering(balancer)).join() === '127.0.1.2', { timeoutMs: SLOW_MS, what: 'the spare host' });
+            const back = await startHost('127.0.1.1', port);
+            try {
+              await until(async () => (await answering(balancer)).join() === '127.0.1.1', { timeoutMs: SLOW_MS, what: 'the first one' });
+            } finally {
+              await back.stop();
+            }
+          });
+        }),
+      ),
+    ));
+}
 
 test.run();
