@@ -95,6 +95,8 @@ export interface StaticHost {
   readonly url: string;
   /** Absent: 1. */
   readonly weight?: number;
+  /** The DNS name that the address in the URL was found by, perhaps with a port: what TLS verifies. Absent: as in the URL. */
+  readonly authority?: string | undefined;
 }
 
 /** What `--host URL[,name=N]` names: a host, or a DNS name that stands for several. */
@@ -159,6 +161,8 @@ export interface HostRow extends HostFigures {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
+  /** As of `StaticHost`. */
+  readonly authority?: string | undefined;
   /** True for a host that was named by `--host` and has no agent; any figures came from its responses. */
   readonly isStatic: boolean;
   /** Milliseconds since the master received the last report, from an agent or in-band; null if there was none. */

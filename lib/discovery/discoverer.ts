@@ -43,7 +43,7 @@ export function startDiscoverer({ lookup, clock, count, log, isDown, onHosts }: 
   let isStopped = false;
   let said = '[]';
 
-  function review(): void {
+  function announce(): void {
     if (isStopped) return;
     const hosts = discovery.hosts(isDown);
     const text = JSON.stringify(hosts);
@@ -90,7 +90,7 @@ export function startDiscoverer({ lookup, clock, count, log, isDown, onHosts }: 
         });
     } finally {
       running--;
-      review();
+      announce();
       next();
     }
   }
@@ -98,13 +98,15 @@ export function startDiscoverer({ lookup, clock, count, log, isDown, onHosts }: 
   return {
     setSources(sources) {
       discovery.setSources(sources, clock());
-      review();
+      announce();
       next();
     },
     get isComplete() {
       return discovery.isComplete;
     },
-    review,
+    review() {
+      if (discovery.hasPriorities) announce();
+    },
     stop() {
       isStopped = true;
       clearTimeout(timer);

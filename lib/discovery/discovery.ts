@@ -82,7 +82,14 @@ export class Discovery {
 
   /** When the next name is due; Infinity: none. */
   get nextDueAtMs(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...[...this.#states.values()].flatMap(({ isAsked, dueAtMs }) => (isAsked ? [] : dueAtMs)));
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { isAsked, dueAtMs } of this.#states.values()) if (!isAsked) atMs = Math.min(atMs, dueAtMs);
+    return atMs;
+  }
+
+  /** Whether hosts that go down or come back can change which are used. */
+  get hasPriorities(): boolean {
+    return [...this.#states.values()].some(({ found }) => found.at(-1)?.priority !== found[0]?.priority);
   }
 
   /** Whether every name was answered once, or failed. */

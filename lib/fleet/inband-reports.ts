@@ -1,7 +1,9 @@
 // Decides which load reports that a balancer found in responses it publishes. All balancers see responses of all hosts,
 // so one skips a report when the table shows that another has just published that host's. Has no clock and does no I/O.
 
-import type { HostRow, HostState, HostTable, InbandReport } from '../model.js';
+import { SECOND } from '../clock.js';
+import { bareNameOf, poolOf } from '../host-id.js';
+import type { HostRow, HostState, HostTable, InbandReport, Report } from '../model.js';
 
 /** Interval at which the fleet renews a host's in-band figures, in ms; longer with many hosts. */
 const MIN_EVERY_MS = 200;
@@ -61,4 +63,9 @@ export class InbandReports {
     this.#hosts.delete(name);
     this.#sentAtMs.delete(name);
   }
+}
+
+/** As it goes to the fleet: of the host in the one pool whose request was answered. */
+export function publishedReport({ slot: _, host, ...figures }: InbandReport): Report {
+  return { ...figures, host: bareNameOf(host), pools: [poolOf(host)], intervalMs: SECOND, bye: false, via: 'inband' };
 }

@@ -1,8 +1,7 @@
 // What the thread that serves requests tells the fleet thread, and what follows from it here: the counterpart of
 // lib/fleet-listener.ts. Nothing is answered; whatever can't be sent to Redis now is dropped or sent later by its part.
 
-import { type Clock, SECOND } from '../clock.js';
-import { bareNameOf, poolOf } from '../host-id.js';
+import type { Clock } from '../clock.js';
 import type { InbandReport } from '../model.js';
 import type { Commands } from '../redis/connect.js';
 import type { KeyRing } from '../redis/fleet-key.js';
@@ -14,7 +13,7 @@ import type { Count } from '../table/counters.js';
 import type { ToFleet } from '../thread-messages.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HostsLink } from './hosts-link.js';
-import type { InbandReports } from './inband-reports.js';
+import { type InbandReports, publishedReport } from './inband-reports.js';
 import type { KeyWatch } from './key-watch.js';
 import type { LeaseDriver } from './lease-driver.js';
 import type { LoadSync } from './load-sync.js';
@@ -91,9 +90,8 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
 /** Publishes those reports of hosts that no other balancer has just published. */
 function publishInband({ client, keys, clock, count, signer, inband }: MainThreadOptions, reports: readonly InbandReport[]): void {
   if (client.status !== 'ready') return;
-  for (const { slot: _, host, ...report } of inband.due(reports, clock())) {
+  for (const report of inband.due(reports, clock())) {
     count('inband_published');
-    const text = encodeReport({ ...report, host: bareNameOf(host), pools: [poolOf(host)], intervalMs: SECOND, bye: false, via: 'inband' });
-    client.publish(keys.reports, signer.sign(keys.reports, text, 'balancer')).catch(() => undefined);
+    client.publish(keys.reports, signer.sign(keys.reports, encodeReport(publishedReport(report)), 'balancer')).catch(() => undefined);
   }
 }

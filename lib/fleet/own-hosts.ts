@@ -41,7 +41,7 @@ export class OwnHosts {
       log,
       isDown,
       onHosts: (hosts) => {
-        this.#discovered = hosts.map(({ name, url, weight }) => ({ name, url, weight }));
+        this.#discovered = hosts.map(({ name, url, authority, weight }) => ({ name, url, authority, weight }));
         this.#onHosts(this.hosts);
       },
     });

@@ -9,12 +9,15 @@ export interface HostAddress {
   readonly servername: string;
 }
 
-/** The address of a host's origin, `http:` or `https:`. */
-export function hostAddressOf({ protocol, hostname, port }: URL): HostAddress {
+/**
+ * The address of a host's origin, `http:` or `https:`.
+ * @param authority the name that DNS found the address by, perhaps with a port: the server name of TLS
+ */
+export function hostAddressOf({ protocol, hostname, port }: URL, authority?: string): HostAddress {
   const host = hostname.replace(/^\[|\]$/g, '');
   return {
     host,
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
-    servername: /^[\d.]+$|:/.test(host) ? '' : host,
+    servername: authority?.replace(/:\d+$/, '') ?? (/^[\d.]+$|:/.test(host) ? '' : host),
   };
 }

@@ -18,6 +18,8 @@ const MAX_SLICE_MS = 100;
 export interface CheckedHost {
   readonly name: string;
   readonly url: string;
+  /** As of `StaticHost`. */
+  readonly authority?: string | undefined;
 }
 
 /** The dependencies of the checks. */
@@ -75,7 +77,7 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = 
     if (host === undefined || isStopped) return;
     running++;
     if (!addresses.has(host.url)) addresses.set(host.url, HostAddresses.of(new URL(host.url), lookup, clock));
-    const isGood = await probeHost(host.url, rules, tls, addresses.get(host.url));
+    const isGood = await probeHost(host.url, rules, tls, addresses.get(host.url), host.authority);
     running--;
     busy.delete(host.name);
     if (isStopped) return;

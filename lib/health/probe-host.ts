@@ -20,11 +20,19 @@ export type ProbeRules = Pick<HealthRules, 'healthPath' | 'healthHost' | 'health
  * request is sent, so that a merely busy host gets no extra work. With a path it must answer a GET with an expected
  * status and a complete body, all within `healthTimeoutMs`.
  * @param addresses of a host with a name: it is healthy if one of them is
+ * @param authority the name that DNS found the address in the origin by
  */
-export function probeHost(origin: string, rules: ProbeRules, tls: HostTls, addresses?: HostAddresses): Promise<boolean> {
+export function probeHost(
+  origin: string,
+  rules: ProbeRules,
+  tls: HostTls,
+  addresses?: HostAddresses,
+  authority?: string,
+): Promise<boolean> {
   const url = new URL(origin);
-  const target = { ...hostAddressOf(url), ...(addresses !== undefined && tryEach(addresses, rules.healthTimeoutMs)) };
-  const isWell = rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(url, target, rules, tls);
+  const target = { ...hostAddressOf(url, authority), ...(addresses !== undefined && tryEach(addresses, rules.healthTimeoutMs)) };
+  const isWell =
+    rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(url, target, rules, tls, authority ?? url.host);
   return isWell.then((isGood) => {
     if (!isGood) addresses?.onNoneAnswered();
     return isGood;
@@ -53,6 +61,7 @@ function doesAnswer(
   target: Target,
   { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: ProbeRules,
   { ca, isInsecure }: HostTls,
+  authority: string,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     // Set the SNI name as for requests; otherwise Node derives it from the Host header.
@@ -60,7 +69,7 @@ function doesAnswer(
       ...target,
       path,
       agent: false,
-      headers: { Host: healthHost === '' ? url.host : healthHost, 'User-Agent': 'meercat-health' },
+      headers: { Host: healthHost === '' ? authority : healthHost, 'User-Agent': 'meercat-health' },
     } as const;
     const question =
       url.protocol === 'https:'

@@ -34,6 +34,8 @@ export interface HostCheckRules extends RiseAndFall {
 export interface HostEntry {
   readonly name: string;
   readonly url: string;
+  /** The DNS name that it was found by; undefined when it was not. */
+  authority: string | undefined;
   figures: HostFigures;
   state: HostState;
   /** Whether it has an agent: it reported once, to this master or an earlier one. */
@@ -72,6 +74,7 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
   return {
     name,
     url,
+    authority: undefined,
     figures: UNKNOWN,
     state: 'up',
     hasAgent: false,
@@ -90,11 +93,12 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
 }
 
 /** A host as an earlier master knew it. */
-export function seededEntry({ name, url, cpu, memory, cores, rps, state, isStatic, ageMs }: HostRow, nowMs: number): HostEntry {
+export function seededEntry({ name, url, authority, cpu, memory, cores, rps, state, isStatic, ageMs }: HostRow, nowMs: number): HostEntry {
   // Don't wait again for a host that the previous master had found silent.
   const awaitedSinceMs = isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY;
   return {
     ...blankEntry(name, url, nowMs),
+    authority,
     figures: { cpu, memory, cores, rps },
     state,
     hasAgent: !isStatic,
@@ -187,6 +191,7 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
   return {
     name: entry.name,
     url: entry.url,
+    ...(entry.authority !== undefined && { authority: entry.authority }),
     state: entry.state,
     isStatic: !entry.hasAgent,
     ...entry.figures,

@@ -204,7 +204,7 @@ export class HostRegistry {
   }
 
   /** The hosts to check now: all, or those whose state only a check can tell. */
-  hostsToProbe(nowMs: number): { readonly name: string; readonly url: string }[] {
+  hostsToProbe(nowMs: number): Pick<HostEntry, 'name' | 'url' | 'authority'>[] {
     return [...this.#entries.values()].filter((entry) => this.#needsProbe(entry, nowMs));
   }
 
@@ -336,7 +336,13 @@ export class HostRegistry {
       this.#pending.addNews('host-joined', name, `${url}, static`);
     }
     const entry = this.#entries.get(name);
-    if (entry !== undefined) this.#noteConflict(entry, nowMs);
+    if (entry === undefined) return;
+    const authority = this.#named.authorityOf(name, entry.url);
+    if (authority !== undefined && authority !== entry.authority) {
+      entry.authority = authority;
+      this.#pending.noteRow(name);
+    }
+    this.#noteConflict(entry, nowMs);
   }
 
   /** Reports when a contradiction about a host's URL begins or ends. */

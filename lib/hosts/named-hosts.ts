@@ -20,6 +20,8 @@ export class NamedHosts {
   #site: ReadonlyMap<string, StaticHost> = new Map();
   /** By host: its URLs, and the balancers that name each. */
   readonly #urls = new Map<string, Map<string, Set<string>>>();
+  /** By host and URL: the name that DNS found it by, as the last balancer said. */
+  readonly #authorities = new Map<string, string>();
 
   /** Whether any live balancer has named its hosts. Until then nobody knows whether a host is still named. */
   get isHeard(): boolean {
@@ -47,8 +49,9 @@ export class NamedHosts {
     }
     const concerned = new Set(this.#forget(balancer));
     this.#balancers.set(balancer, { heardAtMs: nowMs, hosts: statics.map(({ name }) => name) });
-    for (const { name, url } of statics) {
+    for (const { name, url, authority } of statics) {
       concerned.add(name);
+      if (authority !== undefined) this.#authorities.set(placeOf(name, url), authority);
       const urls = this.#urls.get(name) ?? new Map<string, Set<string>>();
       this.#urls.set(name, urls.set(url, (urls.get(url) ?? new Set()).add(balancer)));
     }
@@ -77,6 +80,11 @@ export class NamedHosts {
     return tied.find((url) => url === inUse) ?? tied.toSorted()[0];
   }
 
+  /** The DNS name that a host with this URL was found by; undefined when it was given as it is, or is not named. */
+  authorityOf(host: string, url: string): string | undefined {
+    return this.#authorities.get(placeOf(host, url));
+  }
+
   /** Describes who names which URL, for people; undefined when all agree. */
   contradiction(host: string): string | undefined {
     const urls = this.#urls.get(host);
@@ -95,13 +103,18 @@ export class NamedHosts {
       const urls = this.#urls.get(host);
       for (const [url, balancers] of urls ?? []) {
         balancers.delete(balancer);
-        if (balancers.size === 0) urls?.delete(url);
+        if (balancers.size > 0) continue;
+        urls?.delete(url);
+        this.#authorities.delete(placeOf(host, url));
       }
       if (urls?.size === 0) this.#urls.delete(host);
     }
     return known.hosts;
   }
 }
+
+/** Neither names nor URLs contain blanks. */
+const placeOf = (host: string, url: string): string => `${host} ${url}`;
 
 function list(names: readonly string[]): string {
   return names.length > NAMES_SHOWN

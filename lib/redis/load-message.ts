@@ -4,7 +4,7 @@
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, MAX_POOLS, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
-import { isHostId, isName, originOf } from './names.js';
+import { isHostAuthority, isHostId, isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
 export const MAX_LOAD_LENGTH = 8 << 20;
@@ -59,8 +59,9 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   for (const entry of statics) {
     if (!isFields(entry) || !isHostId(entry.name)) return rejected('name');
     const url = originOf(entry.url);
-    if (url === null) return rejected('malformed');
-    staticHosts.push({ name: entry.name, url });
+    const { authority } = entry;
+    if (url === null || (authority !== undefined && !isHostAuthority(authority))) return rejected('malformed');
+    staticHosts.push({ name: entry.name, url, ...(authority !== undefined && { authority }) });
   }
   return { ok: true, value: { balancer, instance, seq, classes, said, isFull: full === true, hosts: loads, statics: staticHosts } };
 }

@@ -69,6 +69,14 @@ export function isMastership(value: unknown): value is string {
 /** The rule of {@link isName}, for error messages. */
 export const NAME_RULE = 'letters, digits and . _ : - only, starting with a letter or digit, at most 128';
 
+/** A DNS name, perhaps with a port. */
+const AUTHORITY = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}(?::\d{1,5})?$/;
+
+/** Whether this is the authority of a host that was found by DNS. */
+export function isHostAuthority(value: unknown): value is string {
+  return typeof value === 'string' && AUTHORITY.test(value) && originOf(`http://${value}`) !== null;
+}
+
 /**
  * The origin of an http or https URL (`http://10.0.0.7:8080`), or null when it is anything else:
  * another scheme, user and password, a path, more than 512 characters.

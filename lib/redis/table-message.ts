@@ -3,7 +3,7 @@
 import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isClassName } from './load-message.js';
-import { isHostId, isMastership, isName, originOf } from './names.js';
+import { isHostAuthority, isHostId, isMastership, isName, originOf } from './names.js';
 
 /** Longer tables are dropped unread; 16,384 hosts with long names fit. */
 export const MAX_TABLE_LENGTH = 16 << 20;
@@ -63,6 +63,7 @@ function encodeRow(row: HostRow): Fields {
   return {
     name: row.name,
     url: row.url,
+    ...(row.authority !== undefined && { authority: row.authority }),
     state: row.state,
     ...(row.isStatic && { static: true }),
     cpu: round(row.cpu),
@@ -175,6 +176,8 @@ function decodeRow(entry: unknown): HostRow | undefined {
   const ageMs = numberWithin(entry.age, 0, MAX_AGE_MS);
   const fleetRps = numberWithin(entry.fleet_rps, 0, MAX_RPS);
   const state = entry.state as HostState;
+  const { authority } = entry;
+  if (authority !== undefined && !isHostAuthority(authority)) return undefined;
   if (url === null || cpu === undefined || memory === undefined || cores === undefined) return undefined;
   if (rps === undefined || ageMs === undefined || typeof fleetRps !== 'number') return undefined;
   const load = decodeLoadRow([entry.name, entry.inflight, entry.work, entry.capacity, entry.speed, entry.long_lived]);
@@ -186,6 +189,7 @@ function decodeRow(entry: unknown): HostRow | undefined {
     ...load,
     open,
     url,
+    ...(authority !== undefined && { authority }),
     state,
     isStatic: entry.static === true,
     cpu,

@@ -15,8 +15,8 @@ export interface Entry extends SlotHost {
 }
 
 /** A new entry without figures; `predecessor` is the same host at its previous address. */
-export function newEntry({ slot, name, url }: SlotHost, isPublished = false, predecessor?: Entry): Entry {
-  return { slot, name, url, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
+export function newEntry({ slot, name, url, authority }: SlotHost, isPublished = false, predecessor?: Entry): Entry {
+  return { slot, name, url, authority, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
 }
 
 /** An entry and its predecessors, newest first. */
@@ -33,4 +33,9 @@ export function newestKnown(entry: Entry, known: Int32Array): Entry {
 }
 
 /** The part of an entry that other threads get. */
-export const slotHostOf = ({ slot, name, url }: SlotHost): SlotHost => ({ slot, name, url });
+export const slotHostOf = ({ slot, name, url, authority }: SlotHost): SlotHost => ({
+  slot,
+  name,
+  url,
+  ...(authority !== undefined && { authority }),
+});

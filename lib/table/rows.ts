@@ -3,11 +3,12 @@
 
 import { HOST_STATES, type HostRow } from '../model.js';
 import type { FleetColumns } from './layout.js';
+import type { SlotHost } from './slots.js';
 
 /** Reads a host's cells as a row, with its current age. A host whose agent has reported is no longer static. */
 export function readRow(
   columns: FleetColumns,
-  { slot, name, url, isStatic }: { slot: number; name: string; url: string; isStatic: boolean },
+  { slot, name, url, authority, isStatic }: SlotHost & { readonly isStatic: boolean },
   nowMs: number,
 ): HostRow {
   const known = (figure: number | undefined): number | null => (figure === undefined || Number.isNaN(figure) ? null : figure);
@@ -16,6 +17,7 @@ export function readRow(
   return {
     name,
     url,
+    ...(authority !== undefined && { authority }),
     state: HOST_STATES[columns.state[slot] as number] ?? 'silent',
     isStatic: isStatic && reportedAt === null,
     cpu: known(columns.cpu[slot]),

@@ -6,6 +6,8 @@ export interface SlotHost {
   readonly slot: number;
   readonly name: string;
   readonly url: string;
+  /** As of `StaticHost`. */
+  readonly authority?: string | undefined;
 }
 
 /** The slots of one table. */

@@ -47,8 +47,8 @@ export class TableWriter {
   #mastership = '';
   #hosts: SlotHost[] | undefined;
   readonly #operatorStates: OperatorStates;
-  /** The hosts that this balancer names: URL by name. */
-  #statics: ReadonlyMap<string, string> = new Map();
+  /** The hosts that this balancer names, by name. */
+  #statics: ReadonlyMap<string, StaticHost> = new Map();
 
   /**
    * @param rules who is a candidate
@@ -128,15 +128,16 @@ export class TableWriter {
   setStatics(statics: readonly StaticHost[]): SlotChange {
     const change = { added: [] as SlotHost[], removed: [] as SlotHost[] };
     const before = this.#statics;
-    this.#statics = new Map(statics.map(({ name, url }) => [name, url]));
+    this.#statics = new Map(statics.map((host) => [host.name, host]));
     for (const name of before.keys()) {
       const entry = this.#entries.get(name);
       if (entry !== undefined && !entry.isPublished && !this.#statics.has(name)) this.#remove(entry, change);
     }
-    for (const { name, url, weight = 1 } of statics) {
+    for (const host of statics) {
+      const { name, weight = 1 } = host;
       let entry = this.#entries.get(name);
-      if (entry === undefined) entry = this.#add(name, url, change);
-      else if (!entry.isPublished && entry.url !== url) entry = this.#move(entry, url, change);
+      if (entry === undefined) entry = this.#add(host, change);
+      else if (!entry.isPublished && !isSamePlace(entry, host)) entry = this.#move(entry, host, change);
       if (entry !== undefined && !entry.isPublished && setWeight(this.#columns, entry.slot, weight)) this.#isListOld = true;
     }
     return change;
@@ -157,7 +158,7 @@ export class TableWriter {
     const named = table.isFull ? new Set<string>() : undefined;
     for (const row of table.hosts) {
       named?.add(row.name);
-      if (!isStored || (this.#statics.get(row.name) ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
+      if (!isStored || (this.#statics.get(row.name)?.url ?? row.url) === row.url) this.#applyRow(row, nowMs, change);
     }
     for (const figures of table.figures) {
       const entry = this.#entries.get(figures.name);
@@ -292,10 +293,11 @@ export class TableWriter {
 
   #applyRow(row: HostRow, nowMs: number, change: { added: SlotHost[]; removed: SlotHost[] }): void {
     let entry = this.#entries.get(row.name);
-    if (entry !== undefined && entry.url !== row.url) {
-      entry = this.#move(entry, row.url, change);
-    }
-    entry ??= this.#add(row.name, row.url, change);
+    const own = this.#statics.get(row.name);
+    // A master of an earlier version does not say how the host was found.
+    const host = own?.url === row.url ? own : row;
+    if (entry !== undefined && !isSamePlace(entry, host)) entry = this.#move(entry, host, change);
+    entry ??= this.#add(host, change);
     if (entry === undefined) return;
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
@@ -306,8 +308,8 @@ export class TableWriter {
    * Moves a host to a new slot for its new address. Connections and requests in flight keep the old slot until the
    * traffic thread knows the new one.
    */
-  #move(entry: Entry, url: string, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
-    const moved = this.#add(entry.name, url, change);
+  #move(entry: Entry, to: StaticHost, change: { added: SlotHost[]; removed: SlotHost[] }): Entry | undefined {
+    const moved = this.#add(to, change);
     if (moved === undefined) {
       this.#remove(entry, change);
       return undefined;
@@ -316,7 +318,7 @@ export class TableWriter {
     return moved;
   }
 
-  #add(name: string, url: string, change: { added: SlotHost[] }): Entry | undefined {
+  #add({ name, url, authority }: StaticHost, change: { added: SlotHost[] }): Entry | undefined {
     const slot = this.#slots.take();
     if (slot === undefined) {
       this.#count('hosts_dropped_full');
@@ -324,12 +326,12 @@ export class TableWriter {
     }
     clearRow(this.#columns, slot);
     setPool(this.#columns, slot, this.#pools.of(poolOf(name)));
-    const entry = newEntry({ slot, name, url });
+    const entry = newEntry({ slot, name, url, authority });
     this.#entries.set(name, entry);
     this.#applyState(entry);
     this.#hosts = undefined;
     this.#isListOld = true;
-    change.added.push({ slot, name, url });
+    change.added.push(slotHostOf(entry));
     return entry;
   }
 
@@ -353,13 +355,18 @@ export class TableWriter {
     entry.isPublished = false;
     entry.orphanedAtMs = Number.NaN;
     // A static host stays, at its own URL, without figures.
-    const url = this.#statics.get(name);
-    if (url === entry.url) {
+    const own = this.#statics.get(name);
+    if (own?.url === entry.url) {
       forgetFigures(this.#columns, entry.slot);
       this.#isListOld = true;
       return;
     }
-    if (url === undefined) this.#remove(entry, change);
-    else this.#move(entry, url, change);
+    if (own === undefined) this.#remove(entry, change);
+    else this.#move(entry, own, change);
   }
+}
+
+/** Whether connections to one of them serve the other. */
+function isSamePlace(one: StaticHost, other: StaticHost): boolean {
+  return one.url === other.url && one.authority === other.authority;
 }

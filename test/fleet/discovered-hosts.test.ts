@@ -2,10 +2,14 @@
 // goes, kept when DNS fails, and for a service by priority.
 
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseStaticHost } from '../../lib/config/config.js';
 import { freePort, until, withRedis } from '../support/brackets.js';
+import { withCertificates } from '../support/certificates.js';
 import { type DnsRecord, type DnsServerStage, withDnsServer } from '../support/dns-server.js';
 import { NO_REDIS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
@@ -167,31 +171,78 @@ test('a master that finds hosts itself names them before any other balancer is h
     ),
   ));
 
-test('of a service the first priority serves; when it is dead the next one does, until it is back', () =>
+test('over TLS a host is verified under its DNS name, by every balancer and by checks', () =>
   withRedis(({ url }) =>
     withDnsServer((dns) =>
-      withHosts(2, (port, hosts) => {
-        dns.set('_api._tcp.test SRV', [
-          ['SRV', [1, 1, port, 'main.test'], 1],
-          ['SRV', [2, 1, port, 'spare.test'], 1],
-        ]);
-        dns.set('main.test A', addresses(1));
-        dns.set('spare.test A', addresses(2));
-        const config = { redis: [url], healthIntervalMs: 200, healthTimeoutMs: 1000, ...flags(dns, 'srv+http://_api._tcp.test,name=api') };
-        return withBalancer(config, async (balancer) => {
-          await balancer.becomes('master');
-          assert.equal(await answering(balancer), ['127.0.1.1']);
-          await hosts[0]?.stop();
-          await until(async () => (await answering(balancer)).join() === '127.0.1.2', { timeoutMs: SLOW_MS, what: 'the spare host' });
-          const back = await startHost('127.0.1.1', port);
-          try {
-            await until(async () => (await answering(balancer)).join() === '127.0.1.1', { timeoutMs: SLOW_MS, what: 'the first one' });
-          } finally {
-            await back.stop();
-          }
+      withCertificates(async (certificates) => {
+        const { cert, key } = certificates.issue('api', { names: ['api.test'] });
+        const names = new Set<string>();
+        const server = createTlsServer({ cert, key }, (request, response) => {
+          const { servername } = request.socket as TLSSocket;
+          names.add(`${request.url} ${String(servername)} ${request.url === '/check' ? request.headers.host : ''}`.trim());
+          response.end('secure');
         });
+        server.on('tlsClientError', () => undefined);
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        const { port } = server.address() as AddressInfo;
+        dns.set('api.test A', [['A', '127.0.0.1', 1]]);
+        const config = { redis: [url], hostCa: certificates.caFile, healthPath: '/check', healthIntervalMs: 100 };
+        try {
+          await withBalancer({ ...config, name: 'b1' }, async (first) => {
+            await first.becomes('master');
+            await withBalancer({ ...config, name: 'b2', ...flags(dns, `dns+https://api.test:${port}`) }, async (second) => {
+              for (const each of [first, second]) {
+                await each.knows(1);
+                await until(async () => (await answering(each)).join() === 'secure', { timeoutMs: SLOW_MS, what: 'answers' });
+              }
+              await until(() => names.size === 2, { timeoutMs: SLOW_MS, what: 'a check' });
+              assert.equal([...names].toSorted(), ['/ api.test', `/check api.test api.test:${port}`]);
+            });
+          });
+        } finally {
+          server.closeAllConnections();
+          server.close();
+        }
       }),
     ),
   ));
+
+/** Runs with a Redis, or with an address where none is. */
+const withMaybeRedis = (isThere: boolean, fn: (url: string) => Promise<void>): Promise<void> =>
+  isThere ? withRedis(({ url }) => fn(url)) : fn(NO_REDIS);
+
+for (const hasMaster of [true, false]) {
+  test(`of a service the first priority serves; when it is dead the next one does, until it is back (${hasMaster ? 'checked by a master' : 'without Redis'})`, () =>
+    withMaybeRedis(hasMaster, (url) =>
+      withDnsServer((dns) =>
+        withHosts(2, (port, hosts) => {
+          dns.set('_api._tcp.test SRV', [
+            ['SRV', [1, 1, port, 'main.test'], 1],
+            ['SRV', [2, 1, port, 'spare.test'], 1],
+          ]);
+          dns.set('main.test A', addresses(1));
+          dns.set('spare.test A', addresses(2));
+          const config = {
+            redis: [url],
+            healthIntervalMs: 200,
+            healthTimeoutMs: 1000,
+            ...flags(dns, 'srv+http://_api._tcp.test,name=api'),
+          };
+          return withBalancer(config, async (balancer) => {
+            if (hasMaster) await balancer.becomes('master');
+            assert.equal(await answering(balancer), ['127.0.1.1']);
+            await hosts[0]?.stop();
+            await until(async () => (await answering(balancer)).join() === '127.0.1.2', { timeoutMs: SLOW_MS, what: 'the spare host' });
+            const back = await startHost('127.0.1.1', port);
+            try {
+              await until(async () => (await answering(balancer)).join() === '127.0.1.1', { timeoutMs: SLOW_MS, what: 'the first one' });
+            } finally {
+              await back.stop();
+            }
+          });
+        }),
+      ),
+    ));
+}
 
 test.run();

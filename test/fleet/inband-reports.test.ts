@@ -3,8 +3,9 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { InbandReports } from '../../lib/fleet/inband-reports.js';
+import { InbandReports, publishedReport } from '../../lib/fleet/inband-reports.js';
 import type { InbandReport } from '../../lib/model.js';
+import { decodeReport, encodeReport } from '../../lib/redis/report-message.js';
 import { Random } from '../../lib/routing/random.js';
 import { buildChange, buildRow, buildTable } from '../support/host-rows.js';
 
@@ -22,6 +23,18 @@ const report = (host: string, slot = 0): InbandReport => ({
 });
 const namesOf = (reports: readonly InbandReport[]): string[] => reports.map(({ host }) => host);
 const unknown = (): Float64Array => new Float64Array(16).fill(Number.NaN);
+
+test('a report is published under the host’s name and for its pool, as the master reads it', () => {
+  for (const [id, host, pools] of [
+    ['h1', 'h1', undefined],
+    ['api/h1', 'h1', ['api']],
+  ] as const) {
+    const decoded = decodeReport(encodeReport(publishedReport(report(id))));
+    assert.ok(decoded.ok);
+    if (decoded.ok)
+      assert.equal([decoded.value.host, decoded.value.pools, decoded.value.via, decoded.value.cpu], [host, pools, 'inband', 0.5]);
+  }
+});
 
 test('reports of unknown hosts, of hosts without an agent, and of those with a silent agent are published', () => {
   const inband = new InbandReports(unknown(), () => 0);

@@ -83,6 +83,17 @@ const seenBy = ({ columns }: Balancer, slot: number): [number, number] => [
   (columns.work[slot] as number) + (columns.othersWork[slot] as number),
 ];
 
+test('hosts that the balancer names anew are in its next message, which is full', () => {
+  const balancer = startBalancer('one');
+  assert.equal([say(balancer, 0).isFull, say(balancer, 20_000).statics], [true, []]);
+  const statics = [{ name: 'api-10.0.0.7', url: 'https://10.0.0.7', authority: 'api.test' }];
+  balancer.loads.setStatics(statics);
+  const { isFull, statics: said } = say(balancer, 20_001);
+  assert.equal([isFull, said], [true, statics]);
+  change(balancer, 0, 1, 5);
+  assert.is(say(balancer, 20_002).isFull, false, 'once');
+});
+
 test('requests sent after the message count once, and finished ones are subtracted', () => {
   const [one, two] = [startBalancer('one'), startBalancer('two')];
   const master = new FleetLoads();

@@ -221,6 +221,31 @@ test('https: SNI and verification use the address, whatever the Host header says
     }
   }));
 
+test('https: the name that DNS found an address by is the one that is verified, and asked for', () =>
+  withCertificates(async ({ ca, issue }) => {
+    const { cert, key } = issue('api', { names: ['api.test'] });
+    const asked: string[] = [];
+    const server = createTlsServer({ cert, key }, (request, response) => {
+      asked.push(`${String((request.socket as TLSSocket).servername)} ${request.headers.host}`);
+      response.end();
+    });
+    server.on('tlsClientError', () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `https://127.0.0.1:${port}`;
+    const rules = { ...TRAFFIC_DEFAULTS, healthPath: '/', healthTimeoutMs: LONG_MS };
+    const tls = { ca, isInsecure: false };
+    try {
+      assert.is(await probeHost(url, rules, tls, undefined, `api.test:${port}`), true);
+      assert.is(await probeHost(url, rules, tls, undefined, `other.test:${port}`), false);
+      assert.is(await probeHost(url, rules, tls), false);
+      assert.equal(asked, [`api.test api.test:${port}`]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }));
+
 test('checks are spread over the interval: each in the middle of its part, and all before its end', () => {
   const startsOf = (total: number): number[] => {
     const starts: number[] = [];

@@ -266,4 +266,23 @@ test('a restarted balancer is heard at once, and a younger namesake once the old
   assert.is(admits('one', 99_000), true);
 });
 
+test('a host that DNS found keeps the name that it was found by, also under a new master', () => {
+  const registry = new HostRegistry();
+  const found = (authority?: string) => ({ statics: [{ name: 'legacy', url: 'https://10.0.0.7', ...(authority && { authority }) }] });
+  registry.onLoad(name('b1', null, found('api.test')), 0);
+  assert.is(registry.row('legacy', 0)?.authority, 'api.test');
+  registry.takeChanges(0);
+  registry.onLoad(name('b1', null, found('new.test')), 100);
+  assert.equal(
+    registry.takeChanges(100).rows.map(({ authority }) => authority),
+    ['new.test'],
+  );
+  // A balancer of an earlier version says nothing of it.
+  registry.onLoad(name('b2', null, found()), 200);
+  assert.is(registry.row('legacy', 200)?.authority, 'new.test');
+  const next = new HostRegistry();
+  next.seed(registry.rows(300), 300);
+  assert.is(next.row('legacy', 300)?.authority, 'new.test');
+});
+
 test.run();

@@ -276,6 +276,16 @@ test('the id of a host in another pool than default is accepted where hosts are 
   assert.equal([report({ host: id }), load({ balancer: id }), load({ instance: id })], ['name', 'name', 'name']);
 });
 
+test('the DNS name of a host is a name, perhaps with a port, and survives the round trip', () => {
+  const found = { name: 's', url: 'https://10.0.0.7', authority: 'api.test:8443' };
+  assert.equal(valueOf(decodeLoad(encodeLoad({ ...LOAD, statics: [found] }))).statics, [found]);
+  const [first] = valueOf(decodeTable(encodeTable(buildTable(3, 9, [buildRow('h1', { authority: 'api.test' })])))).hosts;
+  assert.is(first?.authority, 'api.test');
+  for (const authority of ['', 'a b', 'a/b', 'u@h', 'a:99999', 'a:', '\u001b[31m', 'a\r\nx', 'ä', 'x'.repeat(300), null, 7, {}]) {
+    assert.equal([load({ statics: [{ ...found, authority }] }), row({ authority })], ['malformed', 'malformed'], JSON.stringify(authority));
+  }
+});
+
 test('a report names 1 to 16 pools, each once; without the field it means the pool default, which is not written', () => {
   const pools = Array.from({ length: 16 }, (_, i) => `p${i}`);
   assert.equal(valueOf(decodeReport(encodeReport({ ...REPORT, pools }))).pools, pools);

@@ -68,6 +68,33 @@ test('a host that was published first and named static later stays when it is un
   assert.equal(names(writer), ['s']);
 });
 
+test('static hosts can be replaced: one that no master has published leaves, and one with another URL gets a new slot', () => {
+  const { writer, slotOf } = openStage();
+  writer.setStatics([STATIC, { name: 't', url: 'http://t:1' }, { name: 'u', url: 'http://u:1' }]);
+  writer.apply(buildTable(1, 1, [buildRow('u', { url: 'http://u:1' })]), 0);
+  const old = slotOf('t');
+  assert.equal(named(writer.setStatics([{ name: 't', url: 'http://t:2' }])), { added: ['t'], removed: ['s'] });
+  assert.ok(slotOf('t') !== old);
+  assert.equal(names(writer), ['t', 'u'], 'the master knows whether others name the published one');
+  writer.apply(buildChange(1, 2, [], ['u']), 0);
+  assert.equal(names(writer), ['t']);
+});
+
+test('a host keeps the name that DNS found it by: its own, else the master’s; another name is another place', () => {
+  const { writer, slotOf } = openStage();
+  const own = { name: 's', url: 'https://10.0.0.7', authority: 'api.test' };
+  assert.equal(writer.setStatics([own]).added, [{ slot: slotOf('s'), ...own }]);
+  const slot = slotOf('s');
+  // A master of an earlier version leaves it out.
+  writer.apply(buildTable(1, 1, [buildRow('s', { url: own.url })]), 0);
+  assert.equal(writer.hosts(), [{ slot, ...own }]);
+  assert.is(writer.rows(0)[0]?.authority, 'api.test');
+  writer.setStatics([]);
+  writer.apply(buildChange(1, 2, [buildRow('s', { url: own.url, authority: 'other.test' })]), 0);
+  assert.is(writer.hosts()[0]?.authority, 'other.test');
+  assert.ok(slotOf('s') !== slot, 'connections of the old name are not used for the new one');
+});
+
 test('when a static host is published with another URL, the published one wins, in a new slot', () => {
   const { writer, slotOf } = openStage();
   writer.setStatics([STATIC]);

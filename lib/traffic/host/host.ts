@@ -73,7 +73,7 @@ export class Host implements ConnectionOwner {
   #isClosed = false;
 
   constructor(
-    { slot, name, url }: SlotHost,
+    { slot, name, url, authority }: SlotHost,
     { keepIdleMs, maxHeadBytes, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions,
   ) {
     this.deadlines = deadlines;
@@ -82,7 +82,7 @@ export class Host implements ConnectionOwner {
     this.slot = slot;
     this.name = name;
     this.target = new URL(url);
-    this.authority = this.target.host;
+    this.authority = authority ?? this.target.host;
     this.keepIdleMs = keepIdleMs;
     this.maxHeadBytes = maxHeadBytes;
     this.queue = new HostQueue(queueLength, deadlines);
@@ -96,7 +96,7 @@ export class Host implements ConnectionOwner {
         addressEvents.onFailure(error, isFirst);
       },
     });
-    const { host, port, servername } = hostAddressOf(this.target);
+    const { host, port, servername } = hostAddressOf(this.target, authority);
     const isTls = this.target.protocol === 'https:';
     this.connect = {
       host,
