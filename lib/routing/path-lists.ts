@@ -114,7 +114,8 @@ interface PathList {
 }
 
 /** Routes of equal host and path, in order of precedence. */
-function inOrder(list: readonly number[], routes: readonly SiteRoute[]): number[] {
+function inOrder(list: readonly number[], routes: readonly SiteRoute[]): readonly number[] {
+  if (list.length < 2) return list;
   const rank = (index: number): number[] => {
     const { methods, headers, query } = (routes[index] as SiteRoute).match;
     return [methods.length > 0 ? 1 : 0, headers.length, query.length, -index];

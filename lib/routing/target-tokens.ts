@@ -55,6 +55,8 @@ export function latin1Of(text: string): string {
  * @param delimiters characters that would end the text in a target: here they stand for their encoded form
  */
 export function tokensOf(written: string, delimiters: string): string {
+  // Most texts are their own tokens.
+  if (/^[\w/.~-]*$/.test(written)) return written;
   const text = latin1Of(written);
   let tokens = '';
   for (let i = 0; i < text.length; ) {
