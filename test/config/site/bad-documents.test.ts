@@ -105,6 +105,10 @@ test('a document that is too large, too deep or has too much of something is ref
       /pools: has 1025 entries/,
     ],
     [
+      JSON.stringify({ version: 1, pools: Object.fromEntries(Array.from({ length: 1024 }, (_, i) => [`p${i}`, {}])) }),
+      /pools: has 1024 entries besides `default`; at most 1024 pools are possible with it$/,
+    ],
+    [
       JSON.stringify({
         version: 1,
         pools: Object.fromEntries(['a', 'b', 'c'].map((pool) => [pool, { hosts: Array.from({ length: 6000 }, (_, i) => `http://h${i}`) }])),
