@@ -179,7 +179,7 @@ test('values of a pool that are of the wrong type, negative, huge or no numbers 
       ['{limits: {queueTimeout: 99999999999999999999s}}', /must be a duration/],
       ['{limits: {queueTimeout: 2m}}', /must be a duration from 0ms to 1m/],
       ['{limits: {queueTimeout: NaN}}', /must be a duration/],
-      ['{limits: {perHots: 1}}', /unknown key `perHots`; did you mean `perHost`\?$/],
+      ['{limits: {queueTimout: 1s}}', /unknown key `queueTimout`; did you mean `queueTimeout`\?$/],
       ['{retries: {budget: 120%}}', /retries.budget: must be a percentage from 0% to 100%, such as 20%, not "120%"$/],
       ['{retries: {budget: -20%}}', /must be a percentage/],
       ['{retries: {budget: 20.5}}', /must be a percentage/],

@@ -7,7 +7,12 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { readSite } from '../../../lib/config/site/read-site.js';
 import { siteSchema } from '../../../lib/config/site/site-schema.js';
-import { EXAMPLE, problemsOf, WITH_EVERY_KEY } from '../../support/site-documents.js';
+import { MAX_SITE_DEPTH } from '../../../lib/config/site/document-tree.js';
+import { MAX_SITE_POOLS, MAX_SITE_ROUTES } from '../../../lib/config/site/document-shape.js';
+import { MAX_SITE_HOSTS } from '../../../lib/config/site/pool-shape.js';
+import { MAX_SITE_ALTERNATIVES } from '../../../lib/config/site/unreachable.js';
+import { codeIn, readPage, tableBelow } from '../../support/documents.js';
+import { EXAMPLE, problemsOf, warningsOf, WITH_EVERY_KEY } from '../../support/site-documents.js';
 
 const test = suite('site: schema');
 
@@ -76,6 +81,33 @@ test('the document with every key has every key of the schema, and each of them 
     [],
   );
   for (const [place, { description = '' }] of keys) assert.match(description, /^[A-Z`].*\.$/, place);
+});
+
+const PAGE = readPage('docs/site.md');
+
+test('every key is in a table of its page, and the example there is good', () => {
+  const rows = PAGE.text.split('\n').filter((line) => line.startsWith('| '));
+  const words = new Set(rows.flatMap(codeIn).flatMap((each) => each.split(/[^\w]+/)));
+  const keys = [...keysOf(siteSchema() as ObjectSchema)].map(([place]) => /\w+$/.exec(place)?.[0] as string);
+  assert.equal(
+    keys.filter((key) => !words.has(key)),
+    [],
+  );
+  const examples = [...PAGE.text.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, text]) => text as string);
+  assert.ok(examples.length > 0);
+  for (const text of examples) assert.equal(warningsOf(text), []);
+});
+
+test('the limits of its page are those in force', () => {
+  const limits = new Map(
+    tableBelow(PAGE, '## Format').map(([what = '', value = '']) => [what, Number(value.replaceAll(',', '').split(' ')[0])]),
+  );
+  assert.equal(
+    ['nesting', 'pools', 'hosts that the document names', 'routes', 'combinations of host names, methods and schemes, over all routes'].map(
+      (what) => limits.get(what),
+    ),
+    [MAX_SITE_DEPTH, MAX_SITE_POOLS, MAX_SITE_HOSTS, MAX_SITE_ROUTES, MAX_SITE_ALTERNATIVES],
+  );
 });
 
 test('a key that is not known is refused by both, wherever it stands', () => {
