@@ -4,13 +4,18 @@
 export function nearestWord(wrong: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
+  let leastEdits = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const [one, other] = [wrong.toLowerCase(), candidate.toLowerCase()];
     // An abbreviation, or the unit forgotten, is likelier than another word.
     const isPart = one.length > 2 && (one.startsWith(other) || other.startsWith(one));
-    const distance = isPart ? 1 : editDistance(one, other);
-    if (distance >= least || distance > Math.max(wrong.length, candidate.length) / 2) continue;
+    const edits = editDistance(one, other);
+    const distance = isPart ? 1 : edits;
+    if (distance > least || distance > Math.max(wrong.length, candidate.length) / 2) continue;
+    // Of a forgotten part and a typing error, the one that changes less.
+    if (distance === least && edits >= leastEdits) continue;
     least = distance;
+    leastEdits = edits;
     nearest = candidate;
   }
   return nearest;

@@ -102,10 +102,13 @@ test('a duration is written as a person writes it, and reads back the same', () 
     [60_000, '1m'],
     [90_000, '90s'],
     [3_600_000, '60m'],
+    [8 * 3_600_000, '8h'],
+    [8.5 * 3_600_000, '510m'],
   ] as const) {
     assert.is(formatDuration(ms), text);
-    assert.is(parseDuration('--x', text, 0, 3_600_000), ms);
+    assert.is(parseDuration('--x', text, 0, 10 * 3_600_000), ms);
   }
+  assert.is(parseDuration('--x', '1.5h', 0, 10 * 3_600_000), 90 * 60_000);
 });
 
 test('a port is a whole number from 0 to 65535', () => {

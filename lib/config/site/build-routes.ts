@@ -16,8 +16,9 @@ import {
 import { parseMethods } from '../methods.js';
 import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
 import { fixedAnswerOf, keyOf } from './build-pools.js';
-import type { ChangesDocument, RouteDocument, SiteDocument } from './document-shape.js';
+import type { SiteDocument } from './document-shape.js';
 import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
+import type { ChangesDocument, RouteDocument } from './route-shape.js';
 import { code, inside, type Problems, type Where } from './problems.js';
 import type { Placed, PlacedEntry } from './shapes.js';
 

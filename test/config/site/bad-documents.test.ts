@@ -105,6 +105,10 @@ test('a document that is too large, too deep or has too much of something is ref
       /pools: has 1025 entries/,
     ],
     [
+      JSON.stringify({ version: 1, pools: Object.fromEntries(Array.from({ length: 1024 }, (_, i) => [`p${i}`, {}])) }),
+      /pools: has 1024 entries besides `default`; at most 1024 pools are possible with it$/,
+    ],
+    [
       JSON.stringify({
         version: 1,
         pools: Object.fromEntries(['a', 'b', 'c'].map((pool) => [pool, { hosts: Array.from({ length: 6000 }, (_, i) => `http://h${i}`) }])),
@@ -175,7 +179,7 @@ test('values of a pool that are of the wrong type, negative, huge or no numbers 
       ['{limits: {queueTimeout: 99999999999999999999s}}', /must be a duration/],
       ['{limits: {queueTimeout: 2m}}', /must be a duration from 0ms to 1m/],
       ['{limits: {queueTimeout: NaN}}', /must be a duration/],
-      ['{limits: {perHots: 1}}', /unknown key `perHots`; did you mean `perHost`\?$/],
+      ['{limits: {queueTimout: 1s}}', /unknown key `queueTimout`; did you mean `queueTimeout`\?$/],
       ['{retries: {budget: 120%}}', /retries.budget: must be a percentage from 0% to 100%, such as 20%, not "120%"$/],
       ['{retries: {budget: -20%}}', /must be a percentage/],
       ['{retries: {budget: 20.5}}', /must be a percentage/],
