@@ -243,7 +243,7 @@ test('on a full Redis a heartbeat still returns the state of the fleet', () =>
         isListed: false,
         settings: { algorithm: 'resource', operatorStates: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
         denied: null,
-      siteMark: NO_SITE_MARK,
+        siteMark: NO_SITE_MARK,
       });
     },
     ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'],

@@ -166,7 +166,10 @@ test('what is no site is told with its reason; only a forced application replace
 test('after a version at the bound, which somebody forged, the next one is plausible a moment later', () => {
   const nowMs = Date.UTC(2027, 0, 1);
   const bound = nowMs - Date.UTC(2025, 0, 1);
-  assert.equal([bound, bound + 1].map((version) => isSiteVersion(version, nowMs)), [true, false]);
+  assert.equal(
+    [bound, bound + 1].map((version) => isSiteVersion(version, nowMs)),
+    [true, false],
+  );
   assert.is(isSiteVersion(bound + 1, nowMs + 1), true);
   assert.is(isSiteVersion(1000, 0), true, 'with a clock far behind');
   for (const wrong of [0, -1, 1.5, Number.NaN, Infinity, '1', null]) assert.is(isSiteVersion(wrong, nowMs), false);
