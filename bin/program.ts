@@ -6,6 +6,7 @@ import { MeercatError, messageOf } from '../lib/errors.js';
 import { readVersion } from '../lib/version.js';
 import { addBalancer } from './balancer-command.js';
 import { addBench } from './bench-command.js';
+import { addCheck } from './check-command.js';
 import { runDemoHost, runEmbedded } from './commands.js';
 import { Flag, FlagReader, refuseRepeated, type UnknownVariable, type Variables } from './flag.js';
 import { addFleetCommands } from './fleet-commands.js';
@@ -74,6 +75,7 @@ Examples:
                                                     beside each host: reports its CPU and memory
   meercat status --watch                            the fleet, live
   meercat why GET /work                             which host such a request would go to, and why
+  meercat check site.yaml                           whether the pools and routes in a file are good
   meercat restart                                   the balancers of \`meercat up\`, one after the other
   meercat simulate --balancers 8 --load 0.7         policies side by side, in virtual time
 
@@ -91,6 +93,7 @@ ${helpEnd('0 done; 1 could not be done; 130, 143 simulate was ended by Ctrl-C or
   );
   const agent = addAgent(program, () => unknown);
   addFleetCommands(program);
+  addCheck(program);
   addBench(program);
   addSimulate(program);
   addRedisCli(program).addOption(redisFlag(RUNNING_FLEET)).addOption(namespaceFlag());

@@ -15,10 +15,10 @@ import { withClients } from './support/redis-client.js';
 
 const test = suite('command line help');
 
-const COMMANDS = ['up', 'balancer', 'agent', 'status', 'drain', 'undrain', 'eject', 'why', 'restart', 'simulate', 'bench', 'help'];
+const COMMANDS = ['up', 'balancer', 'agent', 'status', 'drain', 'undrain', 'eject', 'why', 'restart', 'check', 'simulate', 'bench', 'help'];
 
 /** These read nothing from the environment. */
-const WITHOUT_VARIABLES = new Set(['simulate', 'bench', 'help']);
+const WITHOUT_VARIABLES = new Set(['check', 'simulate', 'bench', 'help']);
 
 async function helpOf(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await refusedHere(args);

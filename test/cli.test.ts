@@ -78,6 +78,7 @@ test('help of every command tells each flag, what it means and its default', asy
     why: [...shared, '--fleet-key', '--balancer', '--json'],
     algorithm: [...shared, '--fleet-key', '--json'],
     'fleet-key': ['--fleet-key', '--host'],
+    check: ['--json', '--schema'],
     simulate: [
       '--balancers',
       '--load',

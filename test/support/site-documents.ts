@@ -26,3 +26,64 @@ export function warningsOf(text: string): string[] {
   if ('problems' in reading) throw new Error(`refused:\n${problemsOf(text).join('\n')}`);
   return reading.warnings.map(({ line, column, message }) => `${line}:${column} ${message}`);
 }
+
+/** A document that has every key there is, as JSON. */
+export const WITH_EVERY_KEY = {
+  version: 1,
+  paths: 'strict',
+  pools: {
+    web: {
+      algorithm: 'least-request',
+      hosts: ['http://10.0.0.7:3000', { url: 'dns+https://web.internal', name: 'web-2', weight: 2 }],
+      health: { path: '/healthz?deep=1', interval: '1s', timeout: 500, statuses: '200-299,401' },
+      limits: { perHost: 10, fleet: 100, queue: 5, queueTimeout: '1s' },
+      retries: { budget: '20%', attempts: 3 },
+      timeouts: { connect: '2s', response: '1m' },
+      affinity: { cookie: 'MEERCATID', ttl: '8h' },
+      respond: { status: 503, body: 'back soon\n', type: 'text/plain' },
+      answers: {
+        '502': { body: 'bad', type: 'text/plain' },
+        '503': { body: 'full', type: 'text/html' },
+        '504': { body: '', type: 'text/html' },
+      },
+    },
+    cache: { affinity: { hash: { header: 'X-User' } } },
+    users: { affinity: { hash: { cookie: 'sid' } } },
+    pages: { affinity: { hash: { query: 'page' } } },
+    paths: { affinity: { hash: 'path' } },
+  },
+  routes: [
+    {
+      match: {
+        hosts: ['api.example.test', '*.example.test'],
+        scheme: 'https',
+        path: '/v2/',
+        methods: ['GET', 'POST'],
+        headers: { 'X-Beta': '1' },
+        query: { debug: 'on' },
+      },
+      to: { web: 95, cache: 5 },
+      rewrite: { stripPrefix: '/v2' },
+      headers: {
+        request: { set: { Host: 'api.internal' }, add: { 'X-Api': '2' }, remove: ['Cookie'] },
+        response: { set: { 'X-A': 'a' }, add: { 'X-B': 'b' }, remove: ['Server'] },
+      },
+      rateLimit: { requests: 100, per: '1s', burst: 50, key: 'client' },
+    },
+    {
+      match: { path: { prefix: '/old' } },
+      to: 'users',
+      rewrite: { replacePrefix: { prefix: '/old', by: '/new' } },
+      rateLimit: { requests: 1, per: '1m', key: { header: 'X-Key' } },
+    },
+    {
+      match: { path: { exact: '/one' } },
+      to: 'pages',
+      rewrite: { path: '/two' },
+      rateLimit: { requests: 1, per: '1s', key: { cookie: 'sid' } },
+    },
+    { match: { path: '/paths' }, to: 'paths', rateLimit: { requests: 1, per: '1s', key: { query: 'key' } } },
+    { match: { scheme: 'http' }, redirect: { scheme: 'https', host: 'www.example.test', port: 8443, path: '/', status: 308 } },
+    { respond: { status: 404, body: 'not here\n', type: 'text/plain' } },
+  ],
+};

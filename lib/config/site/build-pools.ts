@@ -6,7 +6,9 @@ import { isName, NAME_RULE, originOf } from '../../redis/names.js';
 import { DEFAULT_POOL, type FixedAnswer, type HashKey, type SiteHost, type SitePool } from '../../site-model.js';
 import { defaultHostName } from '../values.js';
 import { barePool } from './built-in-site.js';
-import { type HostDocument, type KeyByName, MAX_SITE_HOSTS, type PoolDocument, type SiteDocument } from './document-shape.js';
+import { MAX_SITE_POOLS, type SiteDocument } from './document-shape.js';
+import { type HostDocument, MAX_SITE_HOSTS, type PoolDocument } from './pool-shape.js';
+import type { KeyByName } from './shared-shapes.js';
 import { code, inside, type Problems, quoted, type Where } from './problems.js';
 
 /** Longest name of an entry that stands for several hosts: their names are this one and an address (RFC 4291: 39 characters). */
@@ -24,6 +26,13 @@ export function buildPools({ pools }: Pick<SiteDocument, 'pools'>, problems: Pro
       problems.add(at, where, `the pools up to here name ${hosts} hosts; at most ${MAX_SITE_HOSTS} are possible`);
     built.push(value === undefined ? barePool(key) : buildPool(key, value, where, problems));
   }
+  const [first] = pools;
+  if (first !== undefined && built.length > MAX_SITE_POOLS)
+    problems.add(
+      first.at,
+      null,
+      `pools: has ${pools.length} entries besides \`default\`; at most ${MAX_SITE_POOLS} pools are possible with it`,
+    );
   return built;
 }
 

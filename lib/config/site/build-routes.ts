@@ -16,8 +16,9 @@ import {
 import { parseMethods } from '../methods.js';
 import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
 import { fixedAnswerOf, keyOf } from './build-pools.js';
-import type { ChangesDocument, RouteDocument, SiteDocument } from './document-shape.js';
+import type { SiteDocument } from './document-shape.js';
 import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
+import type { ChangesDocument, RouteDocument } from './route-shape.js';
 import { code, inside, type Problems, type Where } from './problems.js';
 import type { Placed, PlacedEntry } from './shapes.js';
 
@@ -121,8 +122,10 @@ class RouteBuilder {
 
   #targets({ at, value }: NonNullable<RouteDocument['to']>, keyAt: number, where: Where): { pool: string; weight: number }[] {
     const written = typeof value === 'string' ? [{ key: value, at, value: 1 }] : value;
+    // Without pools something is wrong with all of them, and that has been told.
+    const areKnown = this.#document.pools.length > 0 || this.#problems.isEmpty;
     for (const { key, at: nameAt } of written) {
-      if (this.#known.has(key)) continue;
+      if (!areKnown || this.#known.has(key)) continue;
       const near = nearestWord(key, this.#names);
       this.#problems.add(
         nameAt,

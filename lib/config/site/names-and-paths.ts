@@ -162,7 +162,6 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
 
 /** Why a route can't change a header field; undefined when it can. `Host` may be set in requests, and nothing else. */
 export function whyUnchangeable(name: string, side: 'request' | 'response', change: 'set' | 'add' | 'remove'): string | undefined {
-  if (!isFieldName(name)) return notAName(name);
   const lower = name.toLowerCase();
   if (OWN_FIELDS.has(lower)) return `${code(name)} belongs to the connection or frames the message: Meercat writes it itself, leave it out`;
   if (lower !== 'host') return undefined;

@@ -7,12 +7,10 @@ import { buildPools } from './build-pools.js';
 import { buildRoutes } from './build-routes.js';
 import { SITE_SHAPE, SITE_VERSION, type SiteDocument } from './document-shape.js';
 import { type DocNode, parseTree } from './document-tree.js';
+import { MAX_SITE_BYTES } from './limits.js';
 import { Problems, type SiteProblem, SourceLines } from './problems.js';
 import { refuseUnreachable } from './unreachable.js';
 import { warnOfUnredirected, warnOfUnused } from './warnings.js';
-
-/** The largest document, in bytes of UTF-8. */
-export const MAX_SITE_BYTES = 1 << 20;
 
 /**
  * A document's size with every alias replaced by its value, in characters and values: no document of MAX_SITE_BYTES
