@@ -93,6 +93,7 @@ const WRONG_TYPES: Readonly<Record<string, 'list' | 'string'>> = {
   [KEYS.hosts]: 'string',
   [KEYS.table]: 'list',
   [KEYS.settings]: 'string',
+  [KEYS.site]: 'string',
   [KEYS.balancer(VICTIM)]: 'string',
   [KEYS.host('good')]: 'string',
 };
@@ -112,11 +113,11 @@ const GROUPS = [
   [KEYS.term],
   [KEYS.master, KEYS.hosts, KEYS.table],
   [KEYS.balancers, KEYS.host('good')],
-  [KEYS.settings],
+  [KEYS.settings, KEYS.site],
   [KEYS.balancer(VICTIM)],
 ];
 
-/** Corrupts these keys of a fleet, which repairs them itself, except the settings, which only operators write. */
+/** Corrupts these keys of a fleet, which repairs them itself, except the settings and the site, which only operators write. */
 function spoilGroup(group: readonly string[]): Promise<void> {
   return withVictim(async (victim) => {
     const { client, each } = victim;

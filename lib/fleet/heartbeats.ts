@@ -71,7 +71,8 @@ export class Heartbeats {
       if (this.#isStopped) return;
       this.#options.lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
       this.#take(fleet);
-      await this.#options.site.take(fleet.siteMark);
+      // Whoever applied it waits to hear of it.
+      if (await this.#options.site.take(fleet.siteMark)) void this.send();
       if (this.#isStopped) return;
       if (standing.role === 'master' && this.#untilPrune-- <= 0) {
         this.#untilPrune = 1;

@@ -118,11 +118,12 @@ export class SiteSync {
 
   /**
    * Reads the site if a heartbeat found another mark than the last one, and applies it if it is to be; the master mends what
-   * stands in Redis. Never rejects.
+   * stands in Redis. Never rejects. Resolves with whether {@link facts} changed: operators wait for them.
    * @param mark null: not known
    */
-  async take(mark: string | null): Promise<void> {
+  async take(mark: string | null): Promise<boolean> {
     await this.started;
+    const before = this.facts;
     const { clock, gate, log, keys } = this.#options;
     const isRead = mark !== null && mark === this.#mark && gate.ring.summary === this.#ring && clock() - this.#readAtMs < READ_AGAIN_MS;
     try {
@@ -135,6 +136,8 @@ export class SiteSync {
         log('warn', 'the site can’t be read from Redis, or not be written there', { key: keys.site, reason });
       this.#saidTrouble = reason;
     }
+    const { site, siteRefused } = this.facts;
+    return site !== before.site || siteRefused !== before.siteRefused;
   }
 
   async #start(): Promise<void> {

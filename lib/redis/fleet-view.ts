@@ -12,7 +12,7 @@ import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
 import { splitSignature } from './signature.js';
 import { siteProblems, type SiteView, siteViewOf } from './site-view.js';
-import { readStoredSite, type SiteFound } from './stored-site.js';
+import { isSiteVersion, readStoredSite, type SiteFound } from './stored-site.js';
 import { MAX_TERM, parseTerm } from './term.js';
 
 /** A balancer's row. */
@@ -237,7 +237,7 @@ function balancerView(name: string, hash: Hash): BalancerView {
     memoryBytes: numberOf(hash.memory_bytes),
     fleetKey: textOf(hash.fleet_key),
     noMaster: textOf(hash.no_master),
-    site: numberOf(hash.site),
+    site: versionOf(hash.site),
     siteRefused: textOf(hash.site_refused),
     counters,
   };
@@ -267,6 +267,12 @@ function numberOf(text: string | undefined): number | null {
   if (text === undefined || text.trim() === '') return null;
   const value = Number(text);
   return Number.isFinite(value) ? value : null;
+}
+
+/** 0 is a file of the balancer's own. */
+function versionOf(text: string | undefined): number | null {
+  const value = numberOf(text);
+  return value === 0 || isSiteVersion(value) ? value : null;
 }
 
 /** Makes text safe for a terminal: truncated, without control or bidirectional characters (Unicode category "other"). */

@@ -8,7 +8,7 @@ import type { KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { defineVitalScript, runScript } from './script.js';
 import { MessageChecker, type MessageSigner, signAgain } from './sign.js';
-import { fieldsOf, MAX_SITE_VERSION, readStoredSite, SITE_CHECK, SITE_MARK, sealSite, signedTextOf } from './stored-site.js';
+import { fieldsOf, readStoredSite, SITE_CHECK, SITE_MARK, sealSite, signedTextOf } from './stored-site.js';
 import { type HeldTerm, FENCE, READ_TERM, termArg } from './term.js';
 
 /** A new document. */
@@ -42,7 +42,7 @@ return 1`);
 /** How often a forced application starts again when somebody else was faster. */
 const ATTEMPTS = 5;
 
-/** Applies a document, signs it, and publishes an event. Rejects if Redis is unreachable, denies it, or no version is left. */
+/** Applies a document, signs it, and publishes an event. Rejects if Redis is unreachable or denies it. */
 export async function applySite(client: Commands, keys: Keys, application: SiteApplication, signer?: MessageSigner): Promise<ApplyOutcome> {
   const { document, expectedVersion, highestVersion, by, at } = application;
   for (let attempt = 1; ; attempt++) {
@@ -54,7 +54,6 @@ export async function applySite(client: Commands, keys: Keys, application: SiteA
       if ((current?.version ?? 0) !== expectedVersion) return { kind: 'conflict', found: current };
     }
     const version = Math.max(current?.version ?? 0, highestVersion) + 1;
-    if (version > MAX_SITE_VERSION) throw new Error('the version of the site can’t grow any more');
     const site = signSite(keys, sealSite({ version, document, by, at: at.toISOString() }), signer);
     const event = encodeEvent({ kind: 'site', name: WHOLE_FLEET, version, by }, at);
     const args = [found.mark, keys.events, signer?.sign(keys.events, event, 'operator') ?? event, ...fieldsOf(site)];

@@ -20,8 +20,21 @@ export type SiteFound = { readonly mark: string } & (
 /** The largest document, in bytes. */
 export const MAX_DOCUMENT_BYTES = 1 << 20;
 
-/** Far enough below 2^53 to be incremented safely. */
-export const MAX_SITE_VERSION = 2 ** 52;
+/**
+ * Versions above what applications can have reached are garbage. The bound grows with the wall clock, and far faster than
+ * anybody applies sites: after a forged version at the bound the next one is plausible again.
+ */
+const VERSIONS_PER_MS = 1;
+const VERSIONS_BEGIN_MS = Date.UTC(2025, 0, 1);
+
+/** Plausible on a machine whose clock is years behind, too. */
+const ALWAYS_PLAUSIBLE = 1_000_000;
+
+/** Whether this can be the version of a site: 1 or more, and no more than applications can have reached. */
+export function isSiteVersion(value: unknown, nowEpochMs = Date.now()): value is number {
+  const reachable = Math.floor((nowEpochMs - VERSIONS_BEGIN_MS) * VERSIONS_PER_MS);
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= Math.max(reachable, ALWAYS_PLAUSIBLE);
+}
 
 /** Who applied it, in characters. */
 export const MAX_BY = 128;
@@ -128,8 +141,7 @@ function lengthsOf(replies: PipelineReplies): number[] | null {
 /** A stored site from fields that anybody may have written; else what is wrong with them. */
 export function parseStoredSite(fields: Readonly<Record<keyof StoredSite, unknown>>): StoredSite | string {
   const { version, document, by, at, checksum, signature } = fields;
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1 || version > MAX_SITE_VERSION)
-    return 'its version is no whole number above 0';
+  if (!isSiteVersion(version)) return 'its version is none that a site can have: 1, 2, 3 and so on';
   if (typeof document !== 'string') return 'it has no document';
   if (!isWho(by)) return 'it does not say who applied it';
   if (typeof at !== 'string' || !isTime(at)) return 'it does not say when it was applied';

@@ -155,12 +155,18 @@ test('a new version is above all that balancers remember, as after a Redis that 
   withStill({ b1: { site: 41 } }, async ({ run, file, client }) => {
     await run('apply', await file('a.yaml', A), '--no-wait');
     assert.is(await client.hget(KEYS.site, 'version'), '42');
+    // Heartbeats are not signed.
+    for (const [index, forged] of ['1e300', '4503599627370496', '-7', '\u001b[2J'].entries()) {
+      await client.hset(KEYS.balancer('b1'), 'site', forged);
+      await run('apply', await file('b.yaml', index % 2 === 0 ? B : A), '--no-wait');
+      assert.is(await client.hget(KEYS.site, 'version'), String(43 + index), forged);
+    }
   }));
 
 const GARBAGE: readonly (readonly [what: string, reason: RegExp, write: (client: Commands) => Promise<unknown>])[] = [
   ['a text', /the key holds another type/, (client) => client.set(KEYS.site, 'x')],
   ['half a document', /it is not as it was applied/, (client) => client.hset(KEYS.site, 'document', A.slice(0, 20))],
-  ['garbage fields', /its version is no whole number/, (client) => client.hset(KEYS.site, 'version', '\u001b[2J')],
+  ['garbage fields', /its version is none that a site can have/, (client) => client.hset(KEYS.site, 'version', '\u001b[2J')],
   ['2 MiB', /its field document is longer/, (client) => client.hset(KEYS.site, 'document', 'x'.repeat(2 << 20))],
 ];
 

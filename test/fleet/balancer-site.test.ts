@@ -3,6 +3,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBalancer } from '../../lib/balancer.js';
@@ -11,7 +12,8 @@ import { applySite } from '../../lib/redis/site-store.js';
 import { readStoredSite } from '../../lib/redis/stored-site.js';
 import { keepThread } from '../../lib/threads.js';
 import { until, withRedis, withTempDir } from '../support/brackets.js';
-import { buildConfig, KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { buildConfig, KEYS, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { refusedHere } from '../support/meercat.js';
 import { areReady, withClients } from '../support/redis-client.js';
 
 const test = suite('balancer site');
@@ -119,11 +121,52 @@ test('with --publish-site the fleet gets the site of the file, and where the key
     );
   }));
 
+test('a fleet thread that is started again goes by the same site, also if Redis lost it meanwhile', async () => {
+  const threads: Worker[] = [];
+  const onThread = (thread: Worker): void => void threads.push(thread);
+  process.on('worker', onThread);
+  try {
+    await withRedis((redis) =>
+      withClients([redis.url], (client) =>
+        withBalancer(
+          { redis: [redis.url], name: 'b1', leaseTtlMs: SHORT_LEASE_MS },
+          async (each) => {
+            await apply(client, documentOf('web'));
+            await says(client, [each], '1');
+            // The hosts thread is started first.
+            await threads[1]?.terminate();
+            await client.del(KEYS.site, KEYS.balancer('b1'));
+            await says(client, [each], '1');
+            await until(async () => (await client.hget(KEYS.site, 'document')) === documentOf('web') || undefined, {
+              timeoutMs: SLOW_MS,
+              everyMs: 20,
+              what: () => `the site to be put back; the log:\n${each.lines.join('\n')}`,
+            });
+            assert.is(each.counter('fleet_thread_restarts'), 1);
+          },
+          keepThread,
+        ),
+      ),
+    );
+  } finally {
+    process.off('worker', onThread);
+  }
+});
+
 test('a file or folder that can’t be used ends the start, with its line', () =>
   withTempDir(async (folder) => {
     const file = join(folder, 'site.yaml');
     await writeFile(file, 'version: 1\npools:\n  web: {}\nroutes:\n  - to: wep\n');
     const missing = join(folder, 'missing');
+    for (const flags of [
+      ['--site', file],
+      ['--site', missing],
+      ['--state-dir', missing],
+    ]) {
+      const { code, stderr } = await refusedHere(['up', ...flags]);
+      assert.is(code, 2);
+      assert.match(stderr, new RegExp(`^meercat: ${flags.join(' ')}`));
+    }
     const cases = [
       [{ siteFile: file }, new RegExp(`^--site ${file}:5:\\d+: .*wep`)],
       [{ siteFile: missing }, new RegExp(`^--site ${missing}: there is no such file$`)],

@@ -35,11 +35,11 @@ const LOADED = FILE.replaceAll(/([A-Z]+)_SHA256/g, (_, role: string) => hashOf(r
 const asRole = (url: string, role: Role): string =>
   url.replace('//', `//${role === 'admin' ? 'admin' : `meercat-${role}`}:${passwordOf(role)}@`);
 
-async function withGuardedRedis(fn: (redis: TestRedis, url: (role: Role) => string) => Promise<void>): Promise<void> {
+async function withGuardedRedis(fn: (redis: TestRedis, url: (role: Role) => string, dir: string) => Promise<void>): Promise<void> {
   await withTempDir(async (dir) => {
     const file = join(dir, 'meercat.acl');
     await writeFile(file, LOADED);
-    await withRedis({ args: ['--aclfile', file] }, (redis) => fn(redis, (role) => asRole(redis.url, role)));
+    await withRedis({ args: ['--aclfile', file] }, (redis) => fn(redis, (role) => asRole(redis.url, role), dir));
   });
 }
 
@@ -80,7 +80,7 @@ test('Redis rejects the file while a password is not set', async () => {
 });
 
 test('a fleet works under these users, through a failover and a restart of Redis, and nothing is denied', () =>
-  withGuardedRedis((redis, url) =>
+  withGuardedRedis((redis, url, dir) =>
     withClients([url('admin')], (admin) =>
       withServer(
         (_request, response) => void response.writeHead(200, { 'endpoint-load-metrics': 'TEXT cpu_utilization=0.2' }).end('hello'),
@@ -132,6 +132,13 @@ test('a fleet works under these users, through a failover and a restart of Redis
                           await run(['undrain', 'h1'], url('operator'));
                           // Operator settings are restored in a Redis that came back empty.
                           await run(['eject', 'static'], url('operator'));
+                          const site = join(dir, 'site.yaml');
+                          await writeFile(site, 'version: 1\n');
+                          assert.match(await run(['apply', site], url('operator')), /version 1 is in force on 2 balancers/);
+                          for (const role of ['operator', 'reader'] as const) {
+                            assert.is((await run(['site'], url(role))).trimEnd(), 'version: 1');
+                            assert.match(await run(['diff', site], url(role)), /no changes/);
+                          }
                           assert.match(await run(['why', 'GET', '/x'], url('operator')), /CAPACITY/);
                           await run(['status', '--costs'], url('reader'));
                           await run(['status', '--json'], url('operator'));
@@ -160,6 +167,7 @@ test('a fleet works under these users, through a failover and a restart of Redis
                             ({ master, hosts }) =>
                               master === 'b2' && hosts.length === 2 && hosts.some(({ operator }) => operator === 'ejected'),
                           );
+                          await untilFleet(url('reader'), 'the site that the new master writes back', (view) => view.site?.version === 1);
                           agent.kill();
                           await agent.exit;
                           await untilFleet(url('reader'), 'the host of the agent to leave', ({ hosts }) => hosts.length === 1);
@@ -189,6 +197,7 @@ test('a fleet works under these users, through a failover and a restart of Redis
 const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['reader', ['set', 'meercat:term', '9']],
   ['reader', ['hset', 'meercat:settings', 'host:h1', 'drained']],
+  ['reader', ['hset', 'meercat:site', 'version', '9']],
   ['reader', ['del', 'meercat:host:h1']],
   ['reader', ['publish', 'meercat:events', 'x']],
   ['reader', ['eval', 'return 1', '0']],
@@ -202,13 +211,16 @@ const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['agent', ['hset', 'meercat:host:h1', 'url', 'http://elsewhere']],
   ['agent', ['del', 'meercat:host:h1']],
   ['agent', ['hget', 'meercat:settings', 'algorithm']],
+  ['agent', ['hget', 'meercat:site', 'document']],
+  ['agent', ['hset', 'meercat:site', 'version', '9']],
   ['agent', ['eval', 'return 1', '0']],
   ['operator', ['publish', 'meercat:stats', 'x']],
   ['operator', ['publish', 'meercat:reports', 'x']],
   ['operator', ['hset', 'meercat:host:h1', 'url', 'http://elsewhere']],
   ['operator', ['del', 'meercat:lease']],
   ['operator', ['set', 'meercat:term', '9']],
-  ['operator', ['eval', 'return 1', '0']],
+  ['operator', ['eval', "return redis.call('SET', 'meercat:term', '9')", '0']],
+  ['operator', ['eval', "return redis.call('HSET', 'meercat:master', 'name', 'b9')", '0']],
   ['balancer', ['set', 'other', 'x']],
   ['balancer', ['publish', 'other', 'x']],
   ['balancer', ['eval', "return redis.call('GET', 'other')", '0']],
@@ -244,7 +256,11 @@ test('each user has only the permissions of its role', () =>
           () => 'done',
           (error: Error) => error.message,
         );
-        assert.match(outcome, /^NOPERM|can't access at least one of the keys/, `${role}: ${command} ${args.join(' ')}`);
+        assert.match(
+          outcome,
+          /^NOPERM|can't (?:access at least one of the keys|run this command)/,
+          `${role}: ${command} ${args.join(' ')}`,
+        );
       }
     }),
   ));

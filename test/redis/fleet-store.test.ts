@@ -14,6 +14,7 @@ import {
   restoreFleet,
 } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
+import { NO_SITE_MARK } from '../../lib/redis/stored-site.js';
 import { type TestRedis, until, withRedis } from '../support/brackets.js';
 import { fillUp, inTimeLimits, withClients, withListener } from '../support/redis-client.js';
 
@@ -45,6 +46,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and return
       isListed: true,
       settings: { algorithm: null, operatorStates: new Map(), wrong: 0, fields: new Map() },
       denied: null,
+      siteMark: NO_SITE_MARK,
     });
     assert.equal(await client.hgetall(KEYS.balancer('b1')), { role: 'slave', instance: 'i-1', pid: '7' });
     const left = await client.pttl(KEYS.balancer('b1'));
@@ -241,6 +243,7 @@ test('on a full Redis a heartbeat still returns the state of the fleet', () =>
         isListed: false,
         settings: { algorithm: 'resource', operatorStates: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
         denied: null,
+        siteMark: NO_SITE_MARK,
       });
     },
     ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'],

@@ -26,6 +26,7 @@ test('an empty Redis is an empty fleet', () =>
       namespace: 'view-test',
       master: null,
       term: null,
+      site: null,
       balancers: [],
       hosts: [],
       problems: [],
@@ -252,7 +253,7 @@ test('among 100,000 keys of other programs a fleet is read as fast as without, a
     const used = [...stats.matchAll(/cmdstat_(\w+)/g)].map(([, name]) => name).toSorted();
     assert.equal(
       used.filter((name) => name !== 'config|resetstat' && name !== 'config' && name !== 'info'),
-      ['get', 'hget', 'hgetall', 'zrange'],
+      ['get', 'hget', 'hgetall', 'hstrlen', 'zrange'],
       'nothing that looks at all keys',
     );
   }));

@@ -13,6 +13,7 @@ import {
   decodeStoredSite,
   encodeStoredSite,
   fieldsOf,
+  isSiteVersion,
   NO_SITE_MARK,
   readStoredSite,
   sealSite,
@@ -135,7 +136,7 @@ const BAD: readonly (readonly [what: string, reason: RegExp, change: (client: Co
   ['a fraction of a version', /version/, (client) => client.hset(KEYS.site, 'version', '1.5')],
   ['version 0', /version/, (client) => client.hset(KEYS.site, 'version', '0')],
   ['a version beyond all numbers', /version is longer/, (client) => client.hset(KEYS.site, 'version', '9'.repeat(17))],
-  ['a version beyond the largest', /version/, (client) => client.hset(KEYS.site, 'version', '9'.repeat(16))],
+  ['a version that nobody can have reached', /version/, (client) => client.hset(KEYS.site, 'version', '9'.repeat(16))],
   ['no version', /version/, (client) => client.hdel(KEYS.site, 'version')],
   ['no document', /no document/, (client) => client.hdel(KEYS.site, 'document')],
   ['nobody', /who/, (client) => client.hdel(KEYS.site, 'applied-by')],
@@ -161,6 +162,18 @@ test('what is no site is told with its reason; only a forced application replace
       assert.is(summaryOf(forced), 'applied 2', what);
     }
   }));
+
+test('after a version at the bound, which somebody forged, the next one is plausible a moment later', () => {
+  const nowMs = Date.UTC(2027, 0, 1);
+  const bound = nowMs - Date.UTC(2025, 0, 1);
+  assert.equal(
+    [bound, bound + 1].map((version) => isSiteVersion(version, nowMs)),
+    [true, false],
+  );
+  assert.is(isSiteVersion(bound + 1, nowMs + 1), true);
+  assert.is(isSiteVersion(1000, 0), true, 'with a clock far behind');
+  for (const wrong of [0, -1, 1.5, Number.NaN, Infinity, '1', null]) assert.is(isSiteVersion(wrong, nowMs), false);
+});
 
 test('a value beyond its bound is not loaded', () =>
   withStage(async (client, reader) => {

@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -21,6 +21,10 @@ const test = suite('meercat up, given');
 function withSecretRedis<T>(fn: (redis: string) => Promise<T>): Promise<T> {
   return withRedis({ args: ['--requirepass', 'the-secret'] }, ({ url }) => fn(url.replace('//', '//:the-secret@')));
 }
+
+/** The same, and a folder for files. */
+const withSecretRedisAndFolder = <T>(fn: (redis: string, folder: string) => Promise<T>): Promise<T> =>
+  withTempDir((folder) => withSecretRedis((redis) => fn(redis, folder)));
 
 /** A password that came by a variable must be on no command line and in no output. */
 function hidesSecret(fleet: FleetProcess): void {
@@ -40,10 +44,12 @@ function withTwoHosts<T>(fn: (one: string, two: string) => Promise<T>): Promise<
 
 test('existing hosts are used instead of demo hosts, fleet-wide flags reach every balancer, and a second signal after 0.4 s forces', () =>
   withTwoHosts((one, two) =>
-    withSecretRedis(async (redis) => {
+    withSecretRedisAndFolder(async (redis, folder) => {
       const port = await freePortsInRow(2);
       const hosts = ['--host', `${one},name=first`, '--host', two];
-      const flags = ['--balancers', '2', '--port', String(port), '--namespace', 'other', '--algorithm', 'round-robin'];
+      await writeFile(join(folder, 'site.yaml'), 'version: 1\n');
+      const site = ['--site', join(folder, 'site.yaml'), '--state-dir', folder];
+      const flags = [...site, '--balancers', '2', '--port', String(port), '--namespace', 'other', '--algorithm', 'round-robin'];
       // Balancers of `up` have one process each, whatever the environment says.
       const env = { MEERCAT_REDIS: redis, MEERCAT_PROCESSES: '2' };
       await withFleet(
@@ -59,6 +65,9 @@ test('existing hosts are used instead of demo hosts, fleet-wide flags reach ever
             ['first', one, false],
           ]);
           assert.equal(view.balancers.map(({ name }) => name).toSorted(), ['b1', 'b2']);
+          const ofSite = await untilStatus(redis, 'the site', ({ balancers }) => balancers.every((each) => each.site === 1), 'other');
+          assert.match(String(ofSite.site?.by), /^b[12] \(--publish-site\)$/);
+          await until(async () => (await readdir(folder)).includes('other.site.json'), { what: 'the site on the disk' });
           assert.not(fleet.members().some(({ command }) => / (demo-host|agent) /.test(command)));
           const balancers = fleet.members().filter(({ command }) => / balancer /.test(command));
           assert.ok(balancers.length === 2 && balancers.every(({ command }) => command.includes('--algorithm round-robin')));
