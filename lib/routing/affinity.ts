@@ -76,15 +76,15 @@ export class HashAffinity {
 
   /** The candidate of the highest rank for this key, whether or not it may be picked. */
   #ownerOf(view: HostView, candidates: Int32Array, keyHi: number, keyLo: number): number {
-    const [high, low, { epoch }] = [keyHi | 0, keyLo | 0, view];
+    const { epoch } = view;
     const at = keyLo & (KNOWN_KEYS - 1);
-    if (this.#slots[at] !== 0 && this.#keysLo[at] === low && this.#keysHi[at] === high && this.#epochs[at] === epoch)
+    if (this.#slots[at] !== 0 && this.#keysLo[at] === keyLo && this.#keysHi[at] === keyHi && this.#epochs[at] === epoch)
       return (this.#slots[at] as number) - 1;
     const owner = this.#highest(view, candidates, false, Number.NaN, ANY, keyHi, keyLo);
     // If the list has just changed, this was the old one.
     if (view.candidates() !== candidates) return owner;
-    this.#keysHi[at] = high;
-    this.#keysLo[at] = low;
+    this.#keysHi[at] = keyHi;
+    this.#keysLo[at] = keyLo;
     this.#epochs[at] = epoch;
     this.#slots[at] = owner + 1;
     return owner;
@@ -142,6 +142,16 @@ export class HashAffinity {
     this.#limitEpoch = epoch;
     this.#limitPicks = 0;
   }
+}
+
+/**
+ * Whether a request may go to the host that its sticky cookie names: it is a candidate, and neither excluded nor avoided. A
+ * full host may have it: a session would rather wait in its queue than be lost. O(candidates).
+ */
+export function mayStick(view: HostView, slot: number, nowMs: number, excluded: number): boolean {
+  const candidates = view.candidates();
+  const at = candidates.indexOf(slot, 1);
+  return at > 0 && at <= (candidates[0] as number) && slot !== excluded && !((view.avoidUntil[slot] as number) > nowMs);
 }
 
 /** Stands for the excluded slot where no candidate is left out. */

@@ -24,11 +24,10 @@ export class HostHashes {
 
   /** The candidate with this hash, as a slot; -1: none. O(candidates). */
   slotOf(candidates: Int32Array, hi: number, lo: number): number {
-    const [high, low] = [hi | 0, lo | 0];
     const count = candidates[0] as number;
     for (let place = 1; place <= count; place++) {
       const slot = candidates[place] as number;
-      if (this.lo[slot] === low && this.hi[slot] === high) return slot;
+      if (this.lo[slot] === lo && this.hi[slot] === hi) return slot;
     }
     return -1;
   }

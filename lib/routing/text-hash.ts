@@ -1,7 +1,10 @@
 // Hashes of texts for affinity: 64 bits as two 32-bit words, the same on every machine, from a range of characters
 // without a copy of it. Not for secrets: whoever knows the texts can compute them.
 
-/** A hash as two unsigned 32-bit words; one object is used again and again, so that hashing allocates nothing. */
+/**
+ * A hash as two signed 32-bit words, which V8 keeps as small integers, unlike unsigned ones. One object is used again and
+ * again, so that hashing allocates nothing.
+ */
 export class TextHash {
   hi = 0;
   lo = 0;
@@ -20,8 +23,8 @@ export class TextHash {
     }
     one = Math.imul(one ^ (one >>> 16), 0x85ebca6b) ^ Math.imul(two ^ (two >>> 13), 0xc2b2ae35);
     two = Math.imul(two ^ (two >>> 16), 0x85ebca6b) ^ Math.imul(one ^ (one >>> 13), 0xc2b2ae35);
-    this.hi = two >>> 0;
-    this.lo = one >>> 0;
+    this.hi = two;
+    this.lo = one;
   }
 }
 

@@ -73,6 +73,10 @@ export const COUNTERS = [
   'ejections_5xx',
   'ejections_ended',
   'access_log_dropped',
+  // Traffic: sticky cookies that named no host.
+  'sticky_forged',
+  'sticky_expired',
+  'sticky_gone',
   // Traffic: load reports in responses.
   'inband_read',
   'inband_dropped_malformed',

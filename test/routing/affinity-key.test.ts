@@ -15,7 +15,7 @@ const test = suite('affinity key');
 const hashOf = (text: string): string => {
   const hash = new TextHash();
   hash.take(text);
-  return `${hash.hi.toString(16)}-${hash.lo.toString(16)}`;
+  return `${(hash.hi >>> 0).toString(16)}-${(hash.lo >>> 0).toString(16)}`;
 };
 
 /** The hash of a request's key, and that of the text it must be; null: no key. */
@@ -23,7 +23,8 @@ function check(key: HashKey, request: { target?: string; headers?: readonly stri
   const read = new AffinityKey(key);
   const found = read.read(request.target ?? '/', request.headers ?? [], request.client ?? '192.0.2.1');
   assert.is(found, expected !== null, JSON.stringify({ key, request }));
-  if (expected !== null) assert.is(`${read.hi.toString(16)}-${read.lo.toString(16)}`, hashOf(expected), JSON.stringify({ key, request }));
+  if (expected !== null)
+    assert.is(`${(read.hi >>> 0).toString(16)}-${(read.lo >>> 0).toString(16)}`, hashOf(expected), JSON.stringify({ key, request }));
 }
 
 test('the hash of a text never changes: balancers of two versions must agree', () => {

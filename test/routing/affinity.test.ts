@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HostView } from '../../lib/model.js';
-import { HashAffinity } from '../../lib/routing/affinity.js';
+import { HashAffinity, mayStick } from '../../lib/routing/affinity.js';
 import { HostHashes } from '../../lib/routing/host-hashes.js';
 import { Random } from '../../lib/routing/random.js';
 import { TextHash } from '../../lib/routing/text-hash.js';
@@ -270,6 +270,19 @@ test('the bound follows the loads also in a large pool, where the sum is not tak
   const total = 4 * SLOTS + 3000;
   const most = Math.max(...balancer.view.awaited) + 4;
   isWithin(most, Math.ceil((1.25 * total) / SLOTS) - 1, Math.ceil((1.25 * total) / SLOTS), 'most requests in flight on one host');
+});
+
+test('a session stays with its host while that is a candidate, also when it is full, unless it has just failed', () => {
+  const view = buildView(6, { candidates: [1, 3, 4], avoidUntil: { 4: NOW_MS + 1 }, maxInflight: 2, inflight: [0, 0, 0, 2] });
+  // A longer list was in force before: its end is still in the buffer.
+  const buffer = Int32Array.of(3, 1, 3, 4, 5, 0);
+  const stale = { ...view, candidates: () => buffer };
+  assert.equal(
+    [0, 1, 2, 3, 4, 5].map((slot) => mayStick(stale, slot, NOW_MS, 1)),
+    [false, false, false, true, false, false],
+  );
+  assert.is(mayStick(stale, 1, NOW_MS, -1), true);
+  assert.is(mayStick(stale, 4, NOW_MS + 1, -1), true);
 });
 
 test('an id that took over a slot is another host; a hash finds its candidate only', () => {
