@@ -11,8 +11,8 @@ export const SLACK_FRACTION = 0.05;
 /** Two clocks run apart by less than this fraction; quartz is better than 0.0002. */
 const CLOCK_DRIFT = 0.001;
 
-/** A balancer that missed this many of its turns is taken to be dead for the time being. */
-const SILENT_TURNS = 3;
+/** Balancers answer grants at once: one that has not answered the last ones by now is taken to be silent. */
+const SILENT_TURNS = 1.5;
 
 interface Member {
   readonly instance: string;

@@ -2,6 +2,7 @@
 // out, checked without a message. Invariant: a request begins only while fewer are in flight than the share allows. A share is
 // a lease: a balancer that no longer hears the master falls back to an even part. Requests above a lowered share finish.
 
+import { hasChanged } from './changed-rate.js';
 import type { PoolDemand } from './limit-types.js';
 
 /** The cells of a share: shared between the thread that counts requests and the one that exchanges messages. */
@@ -118,9 +119,10 @@ export class ShareKeeper {
       number,
       number,
     ];
-    const newest = Number.isNaN(this.#meanInflight) ? 1 : NEWEST_WEIGHT;
+    const came = attempts - this.#attempts;
+    const newest = hasChanged(came, this.#meanAttempts) || Number.isNaN(this.#meanInflight) ? 1 : NEWEST_WEIGHT;
     this.#meanInflight = newest === 1 ? inflight : this.#meanInflight + newest * (inflight - this.#meanInflight);
-    this.#meanAttempts += newest * (attempts - this.#attempts - this.#meanAttempts);
+    this.#meanAttempts += newest * (came - this.#meanAttempts);
     this.#meanRefused += newest * (refused - this.#refused - this.#meanRefused);
     this.#attempts = attempts;
     this.#refused = refused;

@@ -14,15 +14,17 @@ export interface PoolDemand {
   readonly wanted: number;
 }
 
-/** What one balancer saw of one key of a rate limit. Counts begin when the balancer starts to report the key. */
+/** What one balancer saw of one key of a rate limit since its last report. */
 export interface KeyDemand {
   /** The limit's id: the same at all balancers. */
   readonly limit: string;
   /** The key's hash, as 16 hex digits. */
   readonly key: string;
-  /** Requests so far, and those of them that were allowed. */
+  /** Requests, and those of them that were allowed. */
   readonly arrivals: number;
   readonly admitted: number;
+  /** Whether its demand here exceeds an even part of the limit. Else it is reported since the master deals it out. */
+  readonly isBusy: boolean;
 }
 
 /** A balancer's report on its limits. */
