@@ -74,8 +74,8 @@ export async function runSite(flags: FleetFlags): Promise<void> {
 }
 
 async function readDocumentOf(file: string): Promise<CheckedDocument> {
-  const { checkDocument, readSiteFile } = await import('../lib/config/site-source.js');
-  return file === '-' ? checkDocument('', 'standard input', await readInput()) : readSiteFile('', file);
+  const { checkDocument, readCheckedFile } = await import('../lib/config/site-source.js');
+  return file === '-' ? checkDocument('', 'standard input', await readInput()) : readCheckedFile('', file);
 }
 
 /** What comes on standard input; more than the largest document is not waited for. */

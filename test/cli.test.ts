@@ -59,7 +59,7 @@ test('help of every command tells each flag, what it means and its default', asy
   const general = ['--help'];
   const shared = ['--redis', '--namespace'];
   const flagsOf: Readonly<Record<string, readonly string[]>> = {
-    up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--fleet-key', '--log-level'],
+    up: [...shared, '--balancers', '--hosts', '--port', '--algorithm', '--host', '--site', '--state-dir', '--fleet-key', '--log-level'],
     balancer: BALANCER_FLAGS.flatMap(([, flags]) => flags.map((flag) => flag.flags.split(' ', 1)[0] as string)),
     agent: [
       ...shared,

@@ -28,7 +28,7 @@ export async function readSiteSource({
   stateDir,
 }: Pick<BalancerConfig, 'siteFile' | 'isSitePublished' | 'stateDir'>): Promise<SiteSource> {
   if (stateDir !== '') checkFolder(stateDir);
-  return { document: siteFile === '' ? '' : (await readSiteFile('--site', siteFile)).text, isPublished: isSitePublished, stateDir };
+  return { document: siteFile === '' ? '' : (await readCheckedFile('--site', siteFile)).text, isPublished: isSitePublished, stateDir };
 }
 
 /** A document that can be applied, and the site that it says. */
@@ -41,7 +41,7 @@ export interface CheckedDocument {
  * Reads a file with a site. Rejects with MEERCAT_BAD_CONFIG that names the lines that are wrong.
  * @param flag what named the file; '' for an argument
  */
-export async function readSiteFile(flag: string, file: string): Promise<CheckedDocument> {
+export async function readCheckedFile(flag: string, file: string): Promise<CheckedDocument> {
   try {
     return await checkDocument(flag, file, readRegularFile(file, MAX_DOCUMENT_BYTES));
   } catch (error) {

@@ -59,9 +59,9 @@ export interface TableSync {
   admitKnown(): void;
   /**
    * Takes another site and its pools. It is passed on when its hosts may be picked.
-   * @param name calls `setStatics` with the hosts that are named from now on
+   * @param nameHosts calls `setStatics` with the hosts that are named from now on
    */
-  setSite(inForce: SiteInForce, name: () => void): void;
+  setSite(inForce: SiteInForce, nameHosts: () => void): void;
   /** Calls back when no site waits to be passed on: now, or later. */
   afterSite(call: () => void): void;
   /** The traffic thread has no requests any more of these pools. */
@@ -278,11 +278,11 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       post({ type: 'listed' });
       passSite();
     },
-    setSite(inForce, name) {
+    setSite(inForce, nameHosts) {
       poolNames = new Set(inForce.site?.pools.map(({ name }) => name));
       writer.addPools([...poolNames]);
       arriving = inForce;
-      name();
+      nameHosts();
       passSite();
     },
     afterSite(call) {

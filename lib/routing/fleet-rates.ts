@@ -2,7 +2,7 @@
 // Invariant: a report has at most `MAX_KEYS` keys, whatever clients send.
 
 import type { KeyDemand, LimitGrants } from './limit-types.js';
-import { grantedFraction, hashOf, type RateLimiter } from './rate-limit.js';
+import { grantedFraction, limitKeyHashOf, type RateLimiter } from './rate-limit.js';
 
 /** Keys of all limits in one report. */
 export const MAX_KEYS = 1024;
@@ -46,7 +46,7 @@ export class FleetRates {
   take({ shares, keys }: LimitGrants, nowMs: number): void {
     const index = shares.findIndex(({ balancer }) => balancer === this.#balancer);
     for (const grant of keys) {
-      const [high, low] = hashOf(grant.key);
+      const [high, low] = limitKeyHashOf(grant.key);
       this.#limiters.get(grant.limit)?.grant(high, low, grantedFraction(grant, index), nowMs);
     }
   }

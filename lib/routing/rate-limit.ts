@@ -173,7 +173,7 @@ export class RateLimiter {
 }
 
 /** The hash in 16 hex digits, as two numbers. */
-export function hashOf(key: string): readonly [high: number, low: number] {
+export function limitKeyHashOf(key: string): readonly [high: number, low: number] {
   return [Number.parseInt(key.slice(0, 8), 16) | 0, Number.parseInt(key.slice(8), 16) | 0];
 }
 

@@ -11,7 +11,7 @@ import type { Random } from '../routing/random.js';
 import { RequestClasses } from '../routing/request-classes.js';
 import { RetryBudget } from '../routing/retry-budget.js';
 import { compileRouter } from '../routing/router.js';
-import { DEFAULT_POOL, type Site, type SitePool, type SiteRoute } from '../site-model.js';
+import { DEFAULT_POOL, type FixedAnswer, type Site, type SitePool, type SiteRoute } from '../site-model.js';
 import { firstClassOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
@@ -149,7 +149,7 @@ export class SiteSwitch {
       timeouts: rules,
       maxAttempts: rules.maxAttempts,
       bodies: prepareOwnBodies(sitePool?.answers ?? {}),
-      respond: sitePool?.respond == null ? undefined : prepareFixed(sitePool.respond),
+      respond: (sitePool?.respond ?? null) === null ? undefined : prepareFixed(sitePool?.respond as FixedAnswer),
       policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
     };
     let context = known?.context;
