@@ -50,7 +50,7 @@ export class TableReader implements HostView {
   }
 
   get epoch(): number {
-    return Atomics.load(this.#header, HEADER.epoch);
+    return this.#header[HEADER.epoch] as number;
   }
 
   /**
