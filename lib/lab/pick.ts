@@ -1,6 +1,8 @@
-// The cost of one pick, for each policy, with few and with many hosts, on the real table; and that of a signature.
+// The cost of one pick, for each policy and for consistent hashing, with few and with many hosts, on the real table; and
+// that of a signature.
 
 import { ALGORITHMS } from '../model.js';
+import { measureAffinity } from './affinity-cost.js';
 import type { BenchContext } from './context.js';
 import { startRole } from './processes.js';
 import { type BenchReport, goalBelow } from './report.js';
@@ -62,6 +64,8 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
       ratio: rounded((many?.medianNs ?? Number.NaN) / (few?.medianNs ?? Number.NaN), 2),
     };
   });
+  const affinity = measureAffinity(sizes, rounds);
+  wrong.push(...affinity.wrong);
   const signatures = measureSignatures(rounds);
   const [small] = signatures as [(typeof signatures)[0]];
   return {
@@ -86,6 +90,16 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
         ...flat.map(({ algorithm, fromHosts, toHosts, ratio }) => [algorithm, `${ratio} (${toHosts} : ${fromHosts} hosts)`]),
       ],
       [
+        ['hash of the path, hosts', 'weights', 'known key ns', 'new key ns', 'bytes/pick'],
+        ...affinity.costs.map(({ hosts, isWeighted, knownNs, newNs, bytesPerPick }) => [
+          hosts,
+          isWeighted ? 'differ' : 'equal',
+          knownNs,
+          newNs,
+          bytesPerPick,
+        ]),
+      ],
+      [
         ['message bytes', 'min µs to sign', 'median', 'min µs to check', 'median', 'createHmac alone'],
         ...signatures.map(({ bytes, signMicros, signMedianMicros, checkMicros, checkMedianMicros, createHmacMicros }) => [
           bytes,
@@ -107,6 +121,6 @@ export async function runPick({ flags, say, shutdown }: BenchContext): Promise<B
       ),
     ],
     wrong,
-    figures: { byPolicy: all, flat, signatures },
+    figures: { byPolicy: all, flat, affinity: affinity.costs, signatures },
   };
 }

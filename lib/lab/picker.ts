@@ -8,7 +8,7 @@ import { createPolicy } from '../routing/policy.js';
 import { Random } from '../routing/random.js';
 import { counterOf } from '../table/counters.js';
 import { setFleetFigure, setOthers } from '../table/fleet-cells.js';
-import { createTable, openTable } from '../table/layout.js';
+import { createTable, openTable, type TableColumns } from '../table/layout.js';
 import { TableReader } from '../table/reader.js';
 import { TableWriter } from '../table/writer.js';
 import { pause } from './health.js';
@@ -55,9 +55,6 @@ export async function runPicker([algorithm = '', hosts = '0', repetitions = '1',
 
 /** The real table with this number of hosts, each with its own figures and a report up to a second old. */
 function fillTable(count: number, nowMs: number): TableReader {
-  const columns = openTable(createTable());
-  columns.known.fill(1);
-  const writer = new TableWriter(columns, counterOf(columns.counters));
   const random = new Random(7);
   const hosts = Array.from(
     { length: count },
@@ -80,6 +77,21 @@ function fillTable(count: number, nowMs: number): TableReader {
       speed: 1,
     }),
   );
+  const { columns, writer } = openTableOf(hosts, nowMs);
+  writer.refreshNeutral(nowMs);
+  // As after a fresh table message, with other balancers' requests.
+  for (let slot = 0; slot < columns.slots; slot++) setOthers(columns, slot, random.below(8), random.below(200));
+  setFleetFigure(columns, 'loadsAt', nowMs);
+  setFleetFigure(columns, 'othersShare', 0.9);
+  setFleetFigure(columns, 'meanCost', 17);
+  return new TableReader(columns);
+}
+
+/** The real table with these hosts, all of which may be picked. */
+export function openTableOf(hosts: readonly HostRow[], nowMs: number): { columns: TableColumns; writer: TableWriter } {
+  const columns = openTable(createTable());
+  columns.known.fill(1);
+  const writer = new TableWriter(columns, counterOf(columns.counters));
   writer.apply(
     {
       stamp: { term: 1, mastership: '1', seq: 1 },
@@ -95,13 +107,7 @@ function fillTable(count: number, nowMs: number): TableReader {
     nowMs,
   );
   writer.rebuildCandidates(nowMs);
-  writer.refreshNeutral(nowMs);
-  // As after a fresh table message, with other balancers' requests.
-  for (let slot = 0; slot < columns.slots; slot++) setOthers(columns, slot, random.below(8), random.below(200));
-  setFleetFigure(columns, 'loadsAt', nowMs);
-  setFleetFigure(columns, 'othersShare', 0.9);
-  setFleetFigure(columns, 'meanCost', 17);
-  return new TableReader(columns);
+  return { columns, writer };
 }
 
 /** Checks that every pick is a candidate and not the excluded host, and that every host gets picked. */

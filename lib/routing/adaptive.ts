@@ -53,10 +53,11 @@ export class Adaptive implements Policy {
   pick(view: HostView, nowMs: number, excluded: number, cost: number): number {
     const candidates = view.candidates();
     const count = candidates[0] as number;
-    const [random, trace, weights] = [this.#random, this.#trace, this.#weights];
+    const [random, trace] = [this.#random, this.#trace];
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
 
-    const isWeighted = weights.refresh(view, candidates, count);
+    const weights = this.#weights.of(view, candidates, count);
+    const isWeighted = weights !== undefined;
     const { fleet, awaited, work, othersInflight, othersWork, failing, capacity: capacities, speed: speeds } = view;
     const neutralSpeed = orElse(fleet[FLEET.neutralSpeed] as number, 1);
     // Without a known capacity, assume room for one request at full speed.
@@ -68,7 +69,7 @@ export class Adaptive implements Policy {
     const choices = fewest / (isOld ? 0 : orElse(fleet[FLEET.othersShare] as number, 0));
     const isAll = choices >= count && count <= MOST_CHOICES;
     const looks = isAll ? count : Math.min(Math.round(choices), MOST_CHOICES);
-    const start = isAll ? firstOf(view, candidates, weights, nowMs, excluded, random) : 0;
+    const start = isAll ? (weights === undefined ? random.below(count) : firstOf(view, candidates, weights, nowMs, excluded, random)) : 0;
     const neutralMs = cost / neutralSpeed;
     const leastUnequal = EQUAL * neutralSpeed;
 
@@ -119,7 +120,7 @@ export class Adaptive implements Policy {
   }
 }
 
-/** The place at which a look at all hosts begins: where weights differ, one that may be picked, drawn by weight. */
+/** The place at which a look at all hosts of different weights begins: that of one that may be picked, drawn by weight. */
 function firstOf(
   view: HostView,
   candidates: Int32Array,
@@ -129,7 +130,7 @@ function firstOf(
   random: Random,
 ): number {
   let place = weights.draw(random);
-  for (let draws = 1; weights.most > 0 && draws < MAX_DRAWS; draws++) {
+  for (let draws = 1; draws < MAX_DRAWS; draws++) {
     if (isEligible(view, candidates[1 + place] as number, nowMs, excluded)) break;
     place = weights.draw(random);
   }

@@ -1,7 +1,7 @@
 // Samples candidates in proportion to the weights that the site gives them: an alias table (Walker, "An Efficient Method
 // for Generating Discrete Random Variables with General Distributions", ACM TOMS 3(3), 1977; built as in Vose, IEEE TSE
-// 17(9), 1991). Invariant: the table is the one of the list and the weights in force at the last `refresh`; where all
-// weights are equal there is none, and sampling is uniform.
+// 17(9), 1991). Invariant: the table is that of the list and the weights in force at the last call of `of`; where all
+// weights are equal there is none.
 
 import type { HostView } from '../model.js';
 import type { Random } from './random.js';
@@ -20,13 +20,18 @@ export const MAX_DRAWS = 16;
  */
 export const MARGIN = 0.5;
 
+/** A place in a list of `count` candidates, from 0: by weight, or uniform without weights. */
+export function drawPlace(weights: CandidateWeights | undefined, count: number, random: Random): number {
+  return weights === undefined ? random.below(count) : weights.draw(random);
+}
+
 /** The weight of the host in this slot; 1 where none is set. */
 export function weightOf({ weight }: HostView, slot: number): number {
   const known = weight[slot] as number;
   return known > 0 ? known : 1;
 }
 
-/** The weights of one candidate list. Each policy has one, refreshed at every pick before the first draw. */
+/** The weights of one candidate list. Each policy has one. */
 export class CandidateWeights {
   /** The `epoch` of the view that the table is for. */
   #epoch = 0;
@@ -38,21 +43,25 @@ export class CandidateWeights {
   /** Places of which the cells are not complete; needed while the table is built. */
   #open = new Int32Array(0);
 
-  /** Follows a list of `count` candidates; O(1) unless weights differ and the list has changed. True if the weights differ. */
-  refresh(view: HostView, candidates: Int32Array, count: number): boolean {
+  /**
+   * The weights of a list of `count` candidates; undefined where all are equal, so that such a pick costs no more than one
+   * without weights. O(1) unless the list has changed.
+   */
+  of(view: HostView, candidates: Int32Array, count: number): CandidateWeights | undefined {
+    return (view.epoch & 1) === 0 ? undefined : this.#refresh(view, candidates, count);
+  }
+
+  #refresh(view: HostView, candidates: Int32Array, count: number): CandidateWeights | undefined {
     const { epoch } = view;
-    if ((epoch & 1) === 0) {
-      this.#most = 0;
-    } else if (epoch !== this.#epoch || count !== this.#count) {
+    if (epoch !== this.#epoch || count !== this.#count) {
       this.#follow(view, candidates, count);
       // If the list has just changed, this was the old one, and the next pick must follow the new one.
       this.#epoch = view.candidates() === candidates ? epoch : 0;
     }
-    this.#count = count;
-    return this.#most > 0;
+    return this.#most > 0 ? this : undefined;
   }
 
-  /** The largest weight; 0 where all are equal. */
+  /** The largest weight. */
   get most(): number {
     return this.#most;
   }
@@ -60,7 +69,7 @@ export class CandidateWeights {
   /** A place in the list, from 0; there must be one. */
   draw(random: Random): number {
     const place = random.below(this.#count);
-    return this.#most === 0 || random.below(LOT) < (this.#chances[place] as number) ? place : (this.#aliases[place] as number);
+    return random.below(LOT) < (this.#chances[place] as number) ? place : (this.#aliases[place] as number);
   }
 
   #follow(view: HostView, candidates: Int32Array, count: number): void {
@@ -71,6 +80,7 @@ export class CandidateWeights {
       most = Math.max(most, weight);
       least = Math.min(least, weight);
     }
+    this.#count = count;
     this.#most = most > least ? most : 0;
     if (this.#most > 0) this.#build(view, candidates, count, (LOT * count) / sum);
   }

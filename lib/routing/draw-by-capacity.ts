@@ -2,7 +2,7 @@
 // rejection, which needs no sums over all hosts.
 // Source: von Neumann, "Various Techniques Used in Connection with Random Digits", 1951.
 
-import type { CandidateWeights } from './candidate-weights.js';
+import { type CandidateWeights, drawPlace } from './candidate-weights.js';
 import type { Random } from './random.js';
 
 /** Draws until a host is taken whatever its capacity: bounds the time of a pick where a few hosts have most of it. */
@@ -19,17 +19,18 @@ const LOT = 1 << 20;
 export function drawByCapacity(
   capacities: Float64Array,
   candidates: Int32Array,
-  weights: CandidateWeights,
+  weights: CandidateWeights | undefined,
   most: number,
   neutral: number,
   random: Random,
 ): number {
-  let place = weights.draw(random);
+  const count = candidates[0] as number;
+  let place = drawPlace(weights, count, random);
   for (let draws = 1; draws < MOST_DRAWS; draws++) {
     const capacity = orElse(capacities[candidates[1 + place] as number] as number, neutral);
     // Taken with probability capacity / most; a product takes less time than this quotient.
     if (!(capacity < most) || random.below(LOT) * most < LOT * capacity) break;
-    place = weights.draw(random);
+    place = drawPlace(weights, count, random);
   }
   return place;
 }

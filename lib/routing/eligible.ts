@@ -3,7 +3,7 @@
 // picked only when no other one is left.
 
 import { type HostView, LOOK, type PickTrace } from '../model.js';
-import type { CandidateWeights } from './candidate-weights.js';
+import { type CandidateWeights, drawPlace } from './candidate-weights.js';
 import type { Random } from './random.js';
 
 /** Maximum number of non-full candidates that a fallback considers, draws included; bounds a pick, whatever the number of hosts. */
@@ -89,7 +89,7 @@ export function firstEligible(
 export function anyEligible(
   view: HostView,
   candidates: Int32Array,
-  weights: CandidateWeights,
+  weights: CandidateWeights | undefined,
   nowMs: number,
   excluded: number,
   random: Random,
@@ -97,7 +97,7 @@ export function anyEligible(
 ): number {
   const count = candidates[0] as number;
   for (let draw = 0; draw < MAX_DRAWS; draw++) {
-    const place = 1 + weights.draw(random);
+    const place = 1 + drawPlace(weights, count, random);
     const slot = candidates[place] as number;
     if (!isEligible(view, slot, nowMs, excluded) || !isTaking(view, slot, nowMs, random)) continue;
     trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);

@@ -21,14 +21,4 @@ export class HostHashes {
     this.hi[slot] = this.#hash.hi;
     this.lo[slot] = this.#hash.lo;
   }
-
-  /** The candidate with this hash, as a slot; -1: none. O(candidates). */
-  slotOf(candidates: Int32Array, hi: number, lo: number): number {
-    const count = candidates[0] as number;
-    for (let place = 1; place <= count; place++) {
-      const slot = candidates[place] as number;
-      if (this.lo[slot] === lo && this.hi[slot] === hi) return slot;
-    }
-    return -1;
-  }
 }

@@ -4,7 +4,7 @@
 // per weight are compared.
 
 import type { HostView, PickTrace, Policy } from '../model.js';
-import { CandidateWeights, MARGIN, MAX_DRAWS, weightOf } from './candidate-weights.js';
+import { CandidateWeights, drawPlace, MARGIN, MAX_DRAWS, weightOf } from './candidate-weights.js';
 import { onlyCandidate } from './eligible.js';
 import { fewestLongLived } from './long-lived.js';
 import type { Random } from './random.js';
@@ -30,12 +30,12 @@ export class LeastRequest implements Policy {
     const count = candidates[0] as number;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, this.#trace);
 
-    const [random, trace, weights] = [this.#random, this.#trace, this.#weights];
-    const isWeighted = weights.refresh(view, candidates, count);
+    const [random, trace] = [this.#random, this.#trace];
+    const weights = this.#weights.of(view, candidates, count);
     // Two different hosts, so that equal hosts are treated equally.
-    const first = weights.draw(random);
+    const first = drawPlace(weights, count, random);
     const a = candidates[1 + first] as number;
-    if (isWeighted) {
+    if (weights !== undefined) {
       let second = first;
       for (let draws = 0; draws < MAX_DRAWS && second === first; draws++) second = weights.draw(random);
       const b = candidates[1 + second] as number;

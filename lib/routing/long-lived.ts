@@ -4,7 +4,7 @@
 // SIAM J. Comput. 29(1), 1999.
 
 import { FLEET, type HostView, LOOK, type PickTrace } from '../model.js';
-import { type CandidateWeights, weightOf } from './candidate-weights.js';
+import { type CandidateWeights, drawPlace, weightOf } from './candidate-weights.js';
 import { anyEligible, isEligible, isTaking, lookOf, onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 
@@ -22,7 +22,7 @@ const CHOICES = 3;
  */
 export function fewestLongLived(
   view: HostView,
-  weights: CandidateWeights,
+  ownWeights: CandidateWeights,
   nowMs: number,
   excluded: number,
   random: Random,
@@ -31,7 +31,7 @@ export function fewestLongLived(
   const candidates = view.candidates();
   const hosts = candidates[0] as number;
   if (hosts < 2) return onlyCandidate(view, candidates, nowMs, excluded, trace);
-  const isWeighted = weights.refresh(view, candidates, hosts);
+  const weights = ownWeights.of(view, candidates, hosts);
   const { fleet, longLived, othersLongLived, capacity, failing } = view;
   const neutral = fleet[FLEET.neutralCapacity] as number;
   const isAll = hosts <= CHOICES;
@@ -39,12 +39,12 @@ export function fewestLongLived(
   let best = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < Math.min(hosts, CHOICES); i++) {
-    const place = isAll ? (start + i) % hosts : weights.draw(random);
+    const place = isAll ? (start + i) % hosts : drawPlace(weights, hosts, random);
     const slot = candidates[1 + place] as number;
     const mayTake = isEligible(view, slot, nowMs, excluded);
     const known = capacity[slot] as number;
     const count = (longLived[slot] as number) + (othersLongLived[slot] as number);
-    const room = (known > 0 ? known : neutral > 0 ? neutral : 1) * (isWeighted ? weightOf(view, slot) : 1);
+    const room = (known > 0 ? known : neutral > 0 ? neutral : 1) * (weights === undefined ? 1 : weightOf(view, slot));
     const score = (count + 1) / room / (1 - (failing[slot] as number));
     // Without a known capacity hosts count as equal.
     const isTaken = mayTake && score < least && isTaking(view, slot, nowMs, random);

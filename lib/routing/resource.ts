@@ -4,7 +4,7 @@
 // 1999. A host's weight counts in the sampling alone: usage is relative to the host's size already.
 
 import type { HostView, PickTrace, Policy } from '../model.js';
-import { CandidateWeights } from './candidate-weights.js';
+import { CandidateWeights, drawPlace } from './candidate-weights.js';
 import { onlyCandidate } from './eligible.js';
 import type { Random } from './random.js';
 import { lessLoaded } from './two-choices.js';
@@ -27,12 +27,12 @@ export class Resource implements Policy {
     const count = candidates[0] as number;
     if (count < 2) return onlyCandidate(view, candidates, nowMs, excluded, this.#trace);
 
-    const [random, weights] = [this.#random, this.#weights];
-    weights.refresh(view, candidates, count);
+    const random = this.#random;
+    const weights = this.#weights.of(view, candidates, count);
     // Sampled with replacement: sometimes both are the same host, so even the most used one keeps a small share.
     // Otherwise the more used of two hosts would get nothing until its next report.
-    const a = candidates[1 + weights.draw(random)] as number;
-    const b = candidates[1 + weights.draw(random)] as number;
+    const a = candidates[1 + drawPlace(weights, count, random)] as number;
+    const b = candidates[1 + drawPlace(weights, count, random)] as number;
     // A host that fails fast looks idle, so its failures count as usage.
     return lessLoaded(a, b, putUsage, putUsage, view, weights, nowMs, excluded, random, this.#trace);
   }

@@ -38,7 +38,8 @@ export class RoundRobin implements Policy {
     const candidates = view.candidates();
     const count = candidates[0] as number;
     if (count === 0) return -1;
-    if (this.#weights.refresh(view, candidates, count)) return this.#pickByWeight(view, candidates, count, nowMs, excluded);
+    const weights = this.#weights.of(view, candidates, count);
+    if (weights !== undefined) return this.#pickByWeight(view, candidates, weights, nowMs, excluded);
     const place = firstEligible(view, candidates, this.#turn % count, nowMs, excluded, this.#random, this.#trace);
     if (place < 0) return -1;
     // Continue after the picked host; otherwise the host after a skipped one would get its turns, too.
@@ -46,9 +47,10 @@ export class RoundRobin implements Policy {
     return candidates[place] as number;
   }
 
-  #pickByWeight(view: HostView, candidates: Int32Array, count: number, nowMs: number, excluded: number): number {
-    const [random, trace, weights] = [this.#random, this.#trace, this.#weights];
-    const most = weights.most;
+  #pickByWeight(view: HostView, candidates: Int32Array, weights: CandidateWeights, nowMs: number, excluded: number): number {
+    const [random, trace] = [this.#random, this.#trace];
+    const count = candidates[0] as number;
+    const { most } = weights;
     this.#turn %= count;
     // The host of the largest weight has a turn in each pass.
     for (let step = 0, looks = 0; step < count && looks < MAX_LOOKS; step++) {

@@ -25,7 +25,7 @@ export function lessLoaded(
   putLoad: PutLoad,
   putLoadOfB: PutLoad,
   view: HostView,
-  weights: CandidateWeights,
+  weights: CandidateWeights | undefined,
   nowMs: number,
   excluded: number,
   random: Random,
