@@ -87,11 +87,11 @@ function buildAffinity({ affinity }: PoolDocument, where: Where, problems: Probl
   if (places.ttl !== undefined && places.hash !== undefined)
     problems.add(places.ttl, where, '`ttl` is how long a cookie is kept: it goes with `cookie`, not with `hash`');
   if (cookie !== null) return { kind: 'cookie', name: cookie, ttlMs: ttl };
-  return hash === null ? null : { kind: 'hash', key: keyOf(hash) };
+  return hash === null ? null : { kind: 'hash', key: siteKeyOf(hash) };
 }
 
 /** A key as a site has it: header fields by their name in lower case. */
-export function keyOf<Word extends string>(
+export function siteKeyOf<Word extends string>(
   key: Word | KeyByName,
 ): { readonly of: Word } | Exclude<HashKey, { readonly of: 'path' | 'client' }> {
   if (typeof key === 'string') return { of: key };

@@ -15,7 +15,7 @@ import {
 } from '../../site-model.js';
 import { parseMethods } from '../methods.js';
 import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
-import { fixedAnswerOf, keyOf } from './build-pools.js';
+import { fixedAnswerOf, siteKeyOf } from './build-pools.js';
 import type { SiteDocument } from './document-shape.js';
 import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
 import type { ChangesDocument, RouteDocument } from './route-shape.js';
@@ -61,7 +61,12 @@ class RouteBuilder {
       rateLimit:
         rateLimit?.requests === undefined || rateLimit.per === undefined || rateLimit.key === undefined
           ? null
-          : { requests: rateLimit.requests, perMs: rateLimit.per, burst: rateLimit.burst ?? rateLimit.requests, key: keyOf(rateLimit.key) },
+          : {
+              requests: rateLimit.requests,
+              perMs: rateLimit.per,
+              burst: rateLimit.burst ?? rateLimit.requests,
+              key: siteKeyOf(rateLimit.key),
+            },
     };
   }
 
