@@ -6,8 +6,9 @@ import { isName, NAME_RULE, originOf } from '../../redis/names.js';
 import { DEFAULT_POOL, type FixedAnswer, type HashKey, type SiteHost, type SitePool } from '../../site-model.js';
 import { defaultHostName } from '../values.js';
 import { barePool } from './built-in-site.js';
-import { MAX_SITE_POOLS, type SiteDocument } from './document-shape.js';
-import { type HostDocument, MAX_SITE_HOSTS, type PoolDocument } from './pool-shape.js';
+import type { SiteDocument } from './document-shape.js';
+import { MAX_SITE_HOSTS, MAX_SITE_POOLS } from './limits.js';
+import type { HostDocument, PoolDocument } from './pool-shape.js';
 import type { KeyByName } from './shared-shapes.js';
 import { code, inside, type Problems, quoted, type Where } from './problems.js';
 
