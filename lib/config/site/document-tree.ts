@@ -43,6 +43,9 @@ export interface DocList {
 /** Words, signs and blanks of a document, each of which costs some microseconds: 70 for each route of the largest site. */
 const MAX_LEXEMES = 70 * MAX_SITE_ROUTES;
 
+/** What can't follow a value on its line. The library would tell each of them. */
+const SECOND_VALUES: ReadonlySet<string> = new Set(['alias', 'scalar', 'single-quoted-scalar', 'double-quoted-scalar']);
+
 /** Characters that no text has: they are refused before YAML sees them. */
 const FORBIDDEN = /(?![\t\n\r])\p{Cc}/u;
 
@@ -84,11 +87,16 @@ function tokensOf(text: string, problems: Problems): CST.Token[] | null {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let documents = 0;
+  let directives = 0;
   const take = (found: Iterable<CST.Token>): boolean => {
     for (const token of found) {
       tokens.push(token);
       if (token.type === 'error') {
         problems.add(token.offset, null, reasonOf('', token.message));
+        return false;
+      }
+      if (token.type === 'directive' && ++directives > 1) {
+        problems.add(token.offset, null, 'a second directive (%): a site needs none');
         return false;
       }
       if (token.type !== 'document' || ++documents < 2) continue;
@@ -111,6 +119,9 @@ function tokensOf(text: string, problems: Problems): CST.Token[] | null {
         top.offset,
         `a list or map begins here that has more than ${MAX_SITE_HOSTS} entries; a site has at most ${MAX_SITE_ROUTES} routes`,
       );
+    const last = top !== undefined && 'end' in top ? top.end?.at(-1) : undefined;
+    if (last !== undefined && SECOND_VALUES.has(last.type))
+      return wrong(last.offset, `not well-formed: ${code(last.source)} stands behind a value`);
     if (++lexemes > MAX_LEXEMES)
       return wrong(parser.offset, `the document has more than ${MAX_LEXEMES} words, signs and blanks up to here`);
   }

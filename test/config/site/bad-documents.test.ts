@@ -72,6 +72,9 @@ test('a text that is no document of YAML or JSON is refused where it goes wrong'
     ['version: 1\r\npools: \x1b[31m{}\n', /^2:8 the character U\+001B/],
     ['version: 1\npaths: !!str strict\n', /^2:\d+ the tag "tag:yaml.org,2002:str": a site has no tags/],
     ['version: 1\npools: !x {}\n', /^2:\d+ the tag "!x": a site has no tags/],
+    ['version: 1\npaths: "a" "b"\n', '2:12 not well-formed: "\\"b\\"" stands behind a value'],
+    ['*a '.repeat(300_000), '1:4 not well-formed: `*a` stands behind a value'],
+    ['%a\n'.repeat(300_000), '2:1 a second directive (%): a site needs none'],
     ['version: 1\n? [a]\n: b\n', /^2:3 a list can't be a key/],
   ]));
 
