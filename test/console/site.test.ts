@@ -216,6 +216,9 @@ test('nothing is written where no fleet lives, but with --force; and what is wro
       assert.is(wrong.code, 2);
       assert.match(wrong.stderr, new RegExp(`^meercat: ${bad}:3:\\d+: .*colour`));
     }
+    const unused = await run('diff', await file('unused.yaml', A.replace('web: {', 'spare: {}, web: {')));
+    assert.is(unused.code, 0);
+    assert.match(unused.stderr, /^meercat: warning: .*unused\.yaml:2:\d+: pool `spare` is used by no route/);
     assert.match(
       (await run('apply', a, '--force')).stdout,
       /version 1 is written; no balancer is in the fleet: one that starts goes by it$/,
@@ -234,10 +237,10 @@ test('a document comes on standard input too, and bytes that are no text are ref
     assert.is(apply(A).status, 0);
     assert.is(await client.hget(KEYS.site, 'document'), A);
     const wrong = apply(Buffer.from([0xff, 0xfe]));
-    assert.equal([wrong.status, wrong.stderr], [2, 'meercat: standard input: it is not UTF-8\n']);
+    assert.equal([wrong.status, wrong.stderr], [2, 'meercat: standard input: it is not text in UTF-8\n']);
     const large = apply('x'.repeat(3 << 20));
     assert.is(large.status, 2);
-    assert.match(large.stderr, /at most 1 ?MiB|larger than/);
+    assert.match(large.stderr, /standard input: it is larger than 1MiB/);
   }));
 
 test('in a fleet that signs, an operator needs the key, and what is not signed is named and replaced', () =>
