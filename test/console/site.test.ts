@@ -131,7 +131,7 @@ test('a balancer that refuses the version or does not answer is named, and the v
   withStill({ old: { site: '', site_refused: '1: line 1: this format is not known' } }, async ({ run, file, client }) => {
     const refused = await run('apply', await file('a.yaml', A), '--json');
     assert.equal([refused.code, (JSON.parse(refused.stdout) as { error: string }).error], [1, 'MEERCAT_SITE_REFUSED']);
-    assert.match(refused.stderr, /version 1 was written, but old refuses it \(1: line 1: this format is not known\): what was in force/);
+    assert.match(refused.stderr, /version 1 was written, but old refuses it \(1: line 1: this format is not known\) \(meercat status\)$/m);
     assert.is(await client.hget(KEYS.site, 'document'), A);
     assert.match((await run('status')).stdout, /^the site is refused by old: 1: line 1: this format is not known$/m);
     await client.hset(KEYS.balancer('old'), 'site', '2', 'site_refused', '');
@@ -144,10 +144,10 @@ test('a balancer that refuses the version or does not answer is named, and the v
       'the file of --site is in force on own, not version 1',
       'no site is in force on none, not version 1',
     ]);
-    const rollout = await awaitRollout(client, KEYS, 2, 0);
+    const rollout = await awaitRollout(client, KEYS, 3, 0);
     assert.throws(
-      () => checkRollout(2, rollout),
-      /version 2 was written, but own still goes by the file of --site; none still goes by no site: what was in force before stays there/,
+      () => checkRollout(3, rollout),
+      /^version 3 was written, but old goes by version 2; own goes by the file of --site; none goes by no site \(meercat status\)$/,
     );
   }));
 
