@@ -114,7 +114,7 @@ export function prepareRequests({
     config,
     hosts,
     random,
-    policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+    policyOf: (algorithm) => createPolicy(algorithm, new Random(randomInt(2 ** 31)), picks),
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });
   const explainer = new Explainer({ context: siteSwitch.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });

@@ -79,6 +79,25 @@ export class SiteSwitch {
     return this.#routing.site?.version ?? 0;
   }
 
+  /** What decides whether this balancer is ready, over all pools that requests can reach. */
+  standing(): { readonly hasCandidate: boolean; readonly isPanic: boolean; readonly hostsWell: number } {
+    const { hosts } = this.#options;
+    const { site } = this.#routing;
+    const reached = new Set(site === undefined ? [this.defaultContext] : site.routes.flatMap(({ pools }) => pools));
+    // Without any pool there is nothing to wait for: the site answers all requests itself.
+    let hasCandidate = reached.size === 0;
+    let isPanic = false;
+    let hostsWell = 0;
+    for (const { view, respond } of reached) {
+      const list = view.candidates();
+      hasCandidate ||=
+        respond !== undefined || list.subarray(1, 1 + (list[0] as number)).some((slot) => hosts.get(slot)?.isRemoved === false);
+      isPanic ||= view.isPanic;
+      hostsWell += view.wellCount;
+    }
+    return { hasCandidate, isPanic, hostsWell };
+  }
+
   /** The classes of requests that have an id, by the names that they have in the fleet. */
   namedClasses(): (readonly [id: number, key: string])[] {
     return [...this.#pools].flatMap(([pool, { classes }]) => classes.named().map(([id, name]) => [id, classKeyOf(pool, name)] as const));
