@@ -85,11 +85,7 @@ export class HostRegistry {
 
   /** Takes another site: its pools, and the hosts that it names, whose URLs win over whatever balancers say. */
   nameSite(site: Site | null, nowMs: number): void {
-    for (const name of this.#named.takeSite(siteHostsOf(site))) {
-      this.#settleUrl(name, nowMs);
-      // Its weight may have changed.
-      this.#pending.noteRow(name);
-    }
+    for (const name of this.#named.takeSite(siteHostsOf(site))) this.#settleUrl(name, nowMs);
   }
 
   /**
@@ -293,19 +289,13 @@ export class HostRegistry {
 
   /** All rows of the table. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].map((entry) => this.#rowOf(entry, nowMs));
+    return [...this.#entries.values()].map((entry) => rowOf(entry, this.#loads.of(entry.name), nowMs));
   }
 
   /** One row; undefined for an unknown host. */
   row(name: string, nowMs: number): HostRow | undefined {
     const entry = this.#entries.get(name);
-    return entry && this.#rowOf(entry, nowMs);
-  }
-
-  #rowOf(entry: HostEntry, nowMs: number): HostRow {
-    const row = rowOf(entry, this.#loads.of(entry.name), nowMs);
-    const weight = this.#named.weightOf(entry.name);
-    return weight === 1 ? row : { ...row, weight };
+    return entry && rowOf(entry, this.#loads.of(entry.name), nowMs);
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {
@@ -337,9 +327,11 @@ export class HostRegistry {
     }
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
-    const authority = this.#named.authorityOf(name, entry.url);
-    if (authority !== undefined && authority !== entry.authority) {
+    const authority = this.#named.authorityOf(name, entry.url) ?? entry.authority;
+    const weight = this.#named.weightOf(name, entry.url);
+    if (authority !== entry.authority || weight !== entry.weight) {
       entry.authority = authority;
+      entry.weight = weight;
       this.#pending.noteRow(name);
     }
     this.#noteConflict(entry, nowMs);
