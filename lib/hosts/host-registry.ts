@@ -4,14 +4,14 @@
 import { SECOND } from '../clock.js';
 import { siteHostsOf } from '../site-hosts.js';
 import type { Site } from '../site-model.js';
-import { hostIdOf } from '../host-id.js';
+import { hostIdOf, poolOf } from '../host-id.js';
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import type { CostEstimate } from '../learning/cost-model.js';
 import { LEARN_MS } from '../redis/load-interval.js';
-import { FleetCosts } from './fleet-costs.js';
+import { PoolCosts } from './pool-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, ReportOutcome } from './host-changes.js';
 import {
@@ -49,11 +49,11 @@ const MAX_HOSTS = 16_384;
 export class HostRegistry {
   readonly #rules: HostCheckRules;
   readonly #entries = new Map<string, HostEntry>();
-  readonly #costs = new FleetCosts();
+  readonly #costs = new PoolCosts();
   /** Costs are learned by machine, whose CPU is reported once for all of its pools: by URL, which the ids share. */
   readonly #loads = new FleetLoads({
-    finished: (id, ...request) => this.#costs.model.finished(this.#entries.get(id)?.url ?? id, ...request),
-    reported: (...request) => this.#costs.model.reported(...request),
+    finished: (id, ...request) => this.#costs.finished(poolOf(id), this.#entries.get(id)?.url ?? id, ...request),
+    reported: (...request) => this.#costs.reported(...request),
   });
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
@@ -113,7 +113,7 @@ export class HostRegistry {
     const windowMs = nowMs - (reportedAtMs ?? Number.NaN);
     // After a pause a report covers only its own interval, whose length is unknown.
     if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * intervalMs) {
-      this.#costs.model.observe(url, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
+      this.#costs.observe(poolOf(ids[0] as string), url, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
   }
 
@@ -211,6 +211,7 @@ export class HostRegistry {
   tick(nowMs: number): ReadonlySet<string> {
     const { loads, rates } = this.#loads.tick(nowMs);
     for (const name of loads) this.#pending.noteLoad(name);
+    this.#costs.group(this.#entries.values(), nowMs);
     this.#loads.rescale(this.#costs.tick(nowMs));
     this.#namesakes.tick(nowMs);
     for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
@@ -246,14 +247,14 @@ export class HostRegistry {
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
   }
 
-  /** The published costs of requests. */
+  /** The published costs of requests, of all pools. */
   get costs(): Costs {
     return this.#costs.published;
   }
 
   /** The cost model's estimates. */
   costEstimates(): readonly CostEstimate[] {
-    return this.#costs.model.estimates();
+    return this.#costs.estimates();
   }
 
   /** What changed since the last call. */

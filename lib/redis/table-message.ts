@@ -1,6 +1,15 @@
 // Wire format of the host table: the master's messages on `stats` and the snapshot in `table`.
 
-import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
+import {
+  type FiguresRow,
+  HOST_STATES,
+  type HostRow,
+  type HostState,
+  type HostTable,
+  type LoadRow,
+  MAX_CLASSES,
+  MAX_POOLS,
+} from '../model.js';
 import {
   type Decoded,
   decodeFields,
@@ -24,7 +33,8 @@ const MAX_RPS = 1e9;
 const MAX_AGE_MS = 1e10;
 const MAX_WORK_MS = 1e12;
 const MAX_COST_MS = 1e9;
-const MAX_COSTS = 1000;
+/** All classes of all pools. */
+const MAX_COSTS = MAX_CLASSES * MAX_POOLS;
 const MAX_EVERY_MS = 10_000;
 
 /** Encodes a table or a part of it, for publishing and storing. */
