@@ -47,7 +47,7 @@ const MAX_HOSTS = 16_384;
 
 /** The master's registry of hosts. */
 export class HostRegistry {
-  readonly #rules: HostCheckRules;
+  readonly #rulesOf: (pool: string) => HostCheckRules;
   readonly #entries = new Map<string, HostEntry>();
   readonly #costs = new PoolCosts();
   /** Costs are learned by machine, whose CPU is reported once for all of its pools: by URL, which the ids share. */
@@ -60,8 +60,9 @@ export class HostRegistry {
   readonly #pending = new PendingChanges();
   #learnedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: HostCheckRules = TRAFFIC_DEFAULTS) {
-    this.#rules = rules;
+  /** @param rulesOf the rules in force of a pool */
+  constructor(rulesOf: (pool: string) => HostCheckRules = () => TRAFFIC_DEFAULTS) {
+    this.#rulesOf = rulesOf;
   }
 
   get size(): number {
@@ -154,7 +155,7 @@ export class HostRegistry {
     entry.figures = { cpu, memory, cores, rps };
     if (!entry.hasAgent) this.#pending.noteRow(entry.name);
     takeAgent(entry, report, nowMs);
-    if (!this.#hasPath) entry.checks = UNCHECKED;
+    if (!this.#hasPath(entry)) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
     this.#pending.noteFigures(entry.name);
@@ -194,7 +195,7 @@ export class HostRegistry {
     const { isContested } = entry;
     entry.isContested = false;
     // A contested host gets no second chance.
-    entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rules);
+    entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rulesOf(poolOf(name)));
     if (entry.checks.isDown && entry.state !== 'down') entry.downSinceMs = nowMs;
     this.#settle(entry, nowMs);
   }
@@ -300,7 +301,7 @@ export class HostRegistry {
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {
-    return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
+    return this.#hasPath(entry) || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
   /** Handles a goodbye that counts. */
@@ -366,10 +367,10 @@ export class HostRegistry {
     if (before === state) return;
     entry.state = state;
     this.#pending.noteMembership(entry.name);
-    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath(entry)));
   }
 
-  get #hasPath(): boolean {
-    return this.#rules.healthPath !== '';
+  #hasPath({ name }: HostEntry): boolean {
+    return this.#rulesOf(poolOf(name)).healthPath !== '';
   }
 }

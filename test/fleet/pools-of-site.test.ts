@@ -1,11 +1,14 @@
 // What the master does by pool for the pools of a site, with whole balancers: weights, health checks, what is stored.
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import { applySite } from '../../lib/redis/site-store.js';
-import { until, withRedis, withServer } from '../support/brackets.js';
-import { answersOf, KEYS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
+import { answersOf, KEYS, NO_REDIS, picksOnly, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { ask } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('pools of a site');
@@ -90,6 +93,65 @@ test('under a master a host of weight 2 gets twice as much, and another weight c
         }),
       ),
     ),
+  ));
+
+test('a pool with a health path loses a host that answers 500 there, another pool with the same host does not', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withHosts(['a', 'b'], (a, b) =>
+        withBalancer({ redis: [redis.url], name: 'b1', healthIntervalMs: 10 * 60_000 }, async (each) => {
+          await each.becomes('master');
+          const use = (health: object) =>
+            apply(client, {
+              pools: {
+                web: { hosts: [a.url, b.url].map((url, i) => ({ url, name: 'ab'[i] })), health },
+                api: { hosts: [{ url: a.url, name: 'a' }] },
+              },
+              routes: [{ match: { path: '/api' }, to: 'api' }, { to: 'web' }],
+            });
+          a.health = 500;
+          await use({ path: '/health', interval: '100ms' });
+          await stores(client, each, 'web/a', { state: 'down' });
+          await picksOnly(each, 'b');
+          await stores(client, each, 'api/a', { state: 'up' });
+          assert.is((await ask(each.port, { path: '/api' })).body, 'a');
+          a.health = 200;
+          await stores(client, each, 'web/a', { state: 'up' });
+          await picksOnly(each, 'a', 'b');
+          b.health = 204;
+          await use({ path: '/health', interval: '150ms', statuses: '204' });
+          await stores(client, each, 'web/a', { state: 'down' });
+          await picksOnly(each, 'b');
+          await use({ interval: '100ms' });
+          await stores(client, each, 'web/a', { state: 'up' });
+          await picksOnly(each, 'a', 'b');
+        }),
+      ),
+    ),
+  ));
+
+test('without Redis a balancer checks the hosts of each pool by the rules of its pool', () =>
+  withTempDir((folder) =>
+    withHosts(['a', 'b'], async (a, b) => {
+      const siteFile = join(folder, 'site.json');
+      const pools = {
+        web: { hosts: [a.url, b.url].map((url, i) => ({ url, name: 'ab'[i] })), health: { path: '/health', interval: '100ms' } },
+        api: { hosts: [{ url: a.url, name: 'a' }], health: { interval: '100ms' } },
+      };
+      await writeFile(siteFile, JSON.stringify({ version: 1, pools, routes: [{ match: { path: '/api' }, to: 'api' }, { to: 'web' }] }));
+      await withBalancer({ redis: [NO_REDIS], siteFile, healthIntervalMs: 10 * 60_000 }, async (each) => {
+        await picksOnly(each, 'a', 'b');
+        a.health = 500;
+        await picksOnly(each, 'b');
+        assert.is((await ask(each.port, { path: '/api' })).body, 'a');
+        assert.equal(
+          each.lines.filter((line) => line.includes('a host fails its checks')),
+          ['info a host fails its checks: it gets no requests {"host":"web/a"}'],
+        );
+        a.health = 200;
+        await picksOnly(each, 'a', 'b');
+      });
+    }),
   ));
 
 test.run();
