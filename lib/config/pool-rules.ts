@@ -1,7 +1,7 @@
 // The rules of one pool: what the site says of it, and elsewhere what the balancer's flags say.
 
 import type { Algorithm } from '../model.js';
-import type { SitePool } from '../site-model.js';
+import type { Site, SitePool } from '../site-model.js';
 import { type HealthRules, healthRulesOf, type TrafficConfig } from './traffic-config.js';
 
 /** Maximum attempts where the site says nothing else: one retry, so that a dying fleet is not hammered. */
@@ -52,5 +52,22 @@ export function healthOf(pool: SitePool | undefined, config: HealthRules): Healt
     healthIntervalMs: health.intervalMs ?? config.healthIntervalMs,
     healthTimeoutMs: health.timeoutMs ?? config.healthTimeoutMs,
     healthExpect: health.statuses?.map(([from, to]) => ({ from, to })) ?? config.healthExpect,
+  };
+}
+
+/** The health rules of all pools of a site. */
+export interface HealthByPool {
+  /** Those of a pool; of one that the site does not have, those of the flags. */
+  of(pool: string): HealthRules;
+  /** All intervals of checks. */
+  readonly intervalsMs: readonly number[];
+}
+
+/** The health rules of the pools of this site; without one, those of the flags for every pool. */
+export function healthByPool(site: Site | null, config: HealthRules): HealthByPool {
+  const rules = new Map(site?.pools.map((pool) => [pool.name, healthOf(pool, config)]));
+  return {
+    of: (pool) => rules.get(pool) ?? config,
+    intervalsMs: [...new Set([config, ...rules.values()].map(({ healthIntervalMs }) => healthIntervalMs))],
   };
 }

@@ -2,6 +2,7 @@
 // here may wait for Redis; no request ever waits for this.
 
 import { monotonicClock } from '../clock.js';
+import { healthByPool } from '../config/pool-rules.js';
 import { readDocument } from '../config/site-source.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
@@ -126,6 +127,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  let health = healthByPool(null, config.health);
   /** The hosts that the site names by their URLs. */
   let siteHosts: ReadonlySet<string> = new Set();
   const ownHosts = new OwnHosts({
@@ -142,7 +144,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
-  const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const ownChecks = new OwnChecks({ table, rules: () => health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
     clock,
     log,
@@ -168,6 +170,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
+      health = healthByPool(inForce.site, config.health);
       siteHosts = new Set(siteHostsOf(inForce.site).map(({ name }) => name));
       table.setSite(inForce, () =>
         ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))]),
