@@ -318,7 +318,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
-        lease.stop().then(() => membership.leave()),
+        Promise.all([lease.stop().then(() => membership.leave()), site.saved]),
         new Promise((resolve) => {
           timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
         }),

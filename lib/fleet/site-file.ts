@@ -47,6 +47,11 @@ export class SiteFile {
     return this.#saving;
   }
 
+  /** Resolves when what was to be saved is saved, or could not be. */
+  get saved(): Promise<void> {
+    return this.#saving;
+  }
+
   async #write(site: StoredSite): Promise<void> {
     const saved = this.read();
     if (saved !== null && typeof saved === 'object' && isSettled(saved, site)) return;

@@ -104,11 +104,11 @@ test('a request fails in no change of the site, also when pools and hosts come a
     ];
     await apply(documents[0] as string);
     await answers('/', 'h', 200, 'a / ');
-    let isOver = false;
+    const load = { isOver: false };
     const failed: string[] = [];
     let served = 0;
-    const load = balancers.map(async ({ port }) => {
-      while (!isOver) {
+    const clients = balancers.map(async ({ port }) => {
+      while (!load.isOver) {
         const answer = await ask(port, { path: '/x' });
         served++;
         if (answer.status !== 200) failed.push(`${answer.status} ${answer.body}`);
@@ -121,8 +121,8 @@ test('a request fails in no change of the site, also when pools and hosts come a
       await answers('/x', 'h', 200, `${host} /x `);
       await until(() => served >= before + 20 || undefined, { timeoutMs: SLOW_MS, what: 'requests' });
     }
-    isOver = true;
-    await Promise.all(load);
+    load.isOver = true;
+    await Promise.all(clients);
     assert.equal(failed, []);
   }));
 
