@@ -4,6 +4,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Lookup } from '../../lib/health/host-addresses.js';
 import type { Policy } from '../../lib/model.js';
+import { HostHashes } from '../../lib/routing/host-hashes.js';
 import { Random } from '../../lib/routing/random.js';
 import { RequestClasses } from '../../lib/routing/request-classes.js';
 import { RetryBudget } from '../../lib/routing/retry-budget.js';
@@ -54,6 +55,7 @@ export function buildTrafficStage(
   const said: string[] = [];
   const hosts = new KnownHosts({
     columns,
+    hashes: new HostHashes(columns.slots),
     clock,
     count,
     deadlines,
@@ -94,6 +96,7 @@ export function buildTrafficStage(
     reasonLog: undefined,
     ids: undefined,
     policy,
+    affinity: undefined,
   };
   return {
     columns,
