@@ -9,6 +9,7 @@ import type { Keys } from '../redis/keys.js';
 import { isSecret, newSecret, type SharedSecret, shareSecret } from '../redis/secret-store.js';
 import type { Site } from '../site-model.js';
 import type { FleetThreadData, FromFleet } from '../thread-messages.js';
+import { oneAtATime } from './one-at-a-time.js';
 import { SecretFile } from './secret-file.js';
 
 /** What secrets are derived for. */
@@ -43,6 +44,8 @@ export function openSecretSync(
 
 /** The secrets of one balancer. */
 export class SecretSync {
+  /** Compares with Redis; call at each heartbeat. Never rejects. */
+  readonly check: () => Promise<void>;
   readonly #options: SecretSyncOptions;
   /** The fleet's, as Redis or a file had it; '' while none is known. */
   #shared: string;
@@ -51,7 +54,6 @@ export class SecretSync {
   /** What is written where Redis has none. */
   #fresh = '';
   #isNeeded = false;
-  #isSharing = false;
   #said: string | undefined;
   #trouble = '';
 
@@ -59,6 +61,7 @@ export class SecretSync {
     this.#options = options;
     const { known, file } = options;
     this.#shared = isSecret(known) ? known : (file?.read() ?? '');
+    this.check = oneAtATime(() => this.#check());
     this.#tell();
   }
 
@@ -74,12 +77,10 @@ export class SecretSync {
     void this.check();
   }
 
-  /** Compares with Redis; call at each heartbeat. Never rejects. */
-  async check(): Promise<void> {
+  async #check(): Promise<void> {
     const { client, keys, ring, isMaster, log } = this.#options;
     // With a fleet key nothing that stands in Redis counts, except while the key is being introduced.
-    if (!this.#isNeeded || this.#isSharing || !ring.acceptsUnsigned || client.status !== 'ready') return;
-    this.#isSharing = true;
+    if (!this.#isNeeded || !ring.acceptsUnsigned || client.status !== 'ready') return;
     try {
       if (this.#shared === '' && this.#fresh === '') this.#fresh = newSecret();
       this.#take(await shareSecret(client, keys, this.#shared === '' ? this.#fresh : this.#shared, isMaster()));
@@ -89,8 +90,6 @@ export class SecretSync {
       if (reason !== this.#trouble && client.status === 'ready')
         log('warn', 'the secret of sticky cookies can’t be read from Redis, or not be written there', { key: keys.secret, reason });
       this.#trouble = reason;
-    } finally {
-      this.#isSharing = false;
     }
   }
 

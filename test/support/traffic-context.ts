@@ -27,6 +27,8 @@ import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-c
 export interface TrafficStage {
   readonly columns: TableColumns;
   readonly hosts: KnownHosts;
+  /** Of the hosts' ids, by slot. */
+  readonly hashes: HostHashes;
   readonly deadlines: Deadlines;
   readonly context: ExchangeContext;
   readonly config: TrafficConfig;
@@ -53,9 +55,10 @@ export function buildTrafficStage(
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
   const said: string[] = [];
+  const hashes = new HostHashes(columns.slots);
   const hosts = new KnownHosts({
     columns,
-    hashes: new HostHashes(columns.slots),
+    hashes,
     clock,
     count,
     deadlines,
@@ -101,6 +104,7 @@ export function buildTrafficStage(
   return {
     columns,
     hosts,
+    hashes,
     deadlines,
     context,
     config,
