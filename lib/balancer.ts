@@ -85,7 +85,7 @@ export async function startBalancer(
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   shutdown.add(() => fleetKey.close());
-  const state: FleetState = { role: 'slave', settings: {}, pools: [], site: null };
+  const state: FleetState = { role: 'slave', settings: {}, pools: [], site: null, secret: '' };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
 
@@ -193,6 +193,7 @@ export async function startBalancer(
       classes: siteSwitch.namedClasses(),
       settings: state.settings,
       site: state.site,
+      secret: state.secret,
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({

@@ -1,6 +1,12 @@
 // The questions of `meercat why` and a balancer's answers: values passed between the console and a traffic thread.
 
-import type { Algorithm, Look } from './model.js';
+import { type Algorithm, ALGORITHMS, type Look } from './model.js';
+
+/** What picked a host: the pool's policy, or the request's affinity: the hash of its key, or its cookie. */
+export type PickedBy = Algorithm | 'hash' | 'cookie';
+
+/** All of them. */
+export const PICKED_BY: readonly PickedBy[] = Object.freeze([...ALGORITHMS, 'hash', 'cookie'] as const);
 
 /** The question: a past request, by its id in the access log; or a dry run for a request that is not sent. */
 export type WhyQuestion = { readonly id: string } | { readonly method: string; readonly target: string };
@@ -42,7 +48,7 @@ export type PickEnd = 'taken' | 'full' | 'avoided' | 'gone' | 'none';
 export interface ExplainedPick {
   /** 1 for the first attempt. */
   readonly attempt: number;
-  readonly algorithm: Algorithm;
+  readonly algorithm: PickedBy;
   /** Number of candidates, and whether all hosts are candidates because too many are out (panic mode). */
   readonly candidates: number;
   readonly isPanic: boolean;

@@ -33,6 +33,7 @@ import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
+import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -165,6 +166,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, readDocument, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),
@@ -176,6 +178,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))]),
       );
       hosts.setSite(inForce.site);
+      secrets.onSite(inForce.site);
     },
   });
 
@@ -240,6 +243,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       inband.balancers = order.length;
       loads.setBalancers(order.length);
       names.onHeartbeat();
+      void secrets.check();
       candidacy.check();
     },
     onTerm: sawTerm,
@@ -307,6 +311,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       lease,
       heartbeats,
       site,
+      secrets,
     }),
     async stop() {
       heartbeats.stop();

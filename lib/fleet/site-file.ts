@@ -1,14 +1,13 @@
 // The last good site on this machine's disk (--state-dir): a balancer that starts while Redis is away goes by it. Written
 // beside and renamed, so that a crash leaves the old or the new one; several processes share it, and the newest stays.
 
-import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileReason } from '../file-reason.js';
 import type { Log } from '../log.js';
 import { readRegularFile } from '../read-file.js';
 import { decodeStoredSite, encodeStoredSite, MAX_DOCUMENT_BYTES } from '../redis/stored-site.js';
 import type { StoredSite } from '../site-model.js';
+import { replaceFile } from '../write-file.js';
 
 /** In JSON a character takes at most six bytes; the other fields are small. */
 const MAX_FILE_BYTES = 6 * MAX_DOCUMENT_BYTES + (64 << 10);
@@ -55,21 +54,7 @@ export class SiteFile {
   async #write(site: StoredSite): Promise<void> {
     const saved = this.read();
     if (saved !== null && typeof saved === 'object' && isSettled(saved, site)) return;
-    const beside = `${this.path}.${randomUUID()}`;
-    try {
-      const file = await open(beside, 'wx', 0o600);
-      try {
-        await file.writeFile(encodeStoredSite(site));
-        // Before the name: a power cut must not leave an empty file under it.
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(beside, this.path);
-    } catch (error) {
-      await unlink(beside).catch(() => undefined);
-      throw error;
-    }
+    await replaceFile(this.path, encodeStoredSite(site));
     this.#saidReason = '';
   }
 }

@@ -1,8 +1,19 @@
 // Wire format of `meercat why` questions and answers. Both are untrusted: a question ends up in a key name and in a
 // traffic thread, an answer on a terminal.
 
-import type { ExplainedPick, Explanation, Failure, LookedAt, PickEnd, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
-import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
+import {
+  type ExplainedPick,
+  type Explanation,
+  type Failure,
+  type LookedAt,
+  type PickEnd,
+  type PickedBy,
+  PICKED_BY,
+  type Unexplained,
+  type WhyAnswer,
+  type WhyQuestion,
+} from '../explanation.js';
+import { type Look, LOOKS } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isHostId } from './names.js';
 
@@ -92,14 +103,14 @@ function pickOf({ algorithm, isPanic, isTableOld, excluded, loadsAgeMs, looked, 
   };
   const age = figure(loadsAgeMs);
   if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean' || typeof isTableOld !== 'boolean') return null;
-  if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
+  if (!PICKED_BY.includes(algorithm as PickedBy) || !ENDS.has(end)) return null;
   if (!isHostIdOrNull(excluded) || !isHostIdOrNull(picked)) return null;
   const list = listOf(looked, lookedOf);
   return list === null
     ? null
     : {
         ...numbers,
-        algorithm: algorithm as Algorithm,
+        algorithm: algorithm as PickedBy,
         isPanic,
         isTableOld,
         excluded,
