@@ -1,9 +1,10 @@
 // What `meercat why` prints: the hosts that a policy looked at as a table, and in words why it took the one it took.
 // It says only what the figures say: where chance decided, or a turn, that is said.
 
-import type { ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { AskedRequest, ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
 import type { Algorithm } from '../model.js';
 import { type Column, percent, table } from './render.js';
+import { renderRoute } from './why-route-words.js';
 
 const NONE = '-';
 /** A host that had left the table when it was asked for. */
@@ -46,7 +47,7 @@ const COLUMNS: readonly Column<Row>[] = [
 
 /** The whole answer, for a person. Ends without a line break. */
 export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAnswer, nowEpochMs: number): string {
-  const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${question.target}`;
+  const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${urlOf(question)}`;
   if (answer.status !== 'explained') return `${what}\nno host was picked for it: its client left before`;
   const { at, className, costMs, isCostKnown, picks, code, failures } = answer.explanation;
   const agoMs = nowEpochMs - Date.parse(at);
@@ -54,7 +55,7 @@ export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAn
   const cost = isCostKnown
     ? `expected to cost ${number(costMs)} ms of CPU`
     : `of a cost that is not known yet: counted as ${number(costMs)} ms of CPU, as the average of all`;
-  const lines = [`${what}${when}`];
+  const lines = [`${what}${when}`, ...renderRoute(answer.explanation, 'id' in question)];
   if (picks.length > 0) lines.push(`class ${className === '' ? '(unnamed)' : className}, ${cost}`);
   else if (className !== '') lines.push(`class ${className}`);
   lines.push(...failures.map(renderFailure));
@@ -66,6 +67,11 @@ export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAn
     lines.push(...renderPick(pick));
   }
   return lines.join('\n');
+}
+
+/** The URL that was asked for; without a host its target. */
+function urlOf({ scheme, host, target }: AskedRequest): string {
+  return host === undefined ? target : `${scheme ?? 'http'}://${host}${target}`;
 }
 
 function renderFailure({ attempt, host, outcome, reason }: Failure): string {

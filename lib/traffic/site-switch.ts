@@ -214,9 +214,10 @@ export class SiteSwitch {
     const actions = compileActions(site.routes, this.#options.random);
     return {
       version,
+      site,
       router: compileRouter(site),
       routes: actions.map((action, i) => ({
-        line: (site.routes[i] as SiteRoute).line,
+        by: { version, index: i, line: (site.routes[i] as SiteRoute).line },
         action,
         pools: action.kind === 'forward' ? action.pools.map((pool) => (this.#pools.get(pool) as Pool).context) : [],
       })),

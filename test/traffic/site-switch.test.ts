@@ -3,11 +3,13 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HostHashes } from '../../lib/routing/host-hashes.js';
 import { createPolicy } from '../../lib/routing/policy.js';
 import { Random } from '../../lib/routing/random.js';
 import type { NamedPool } from '../../lib/table/pool-indexes.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import type { Host } from '../../lib/traffic/host/host.js';
+import { Affinities } from '../../lib/traffic/affinities.js';
 import { SiteSwitch } from '../../lib/traffic/site-switch.js';
 import { siteOf } from '../support/site-documents.js';
 import { buildTrafficStage } from '../support/traffic-context.js';
@@ -44,6 +46,15 @@ function open() {
   const gone: string[][] = [];
   const site = new SiteSwitch({
     shared: context,
+    affinities: new Affinities({
+      fleet: 'test',
+      hashes: new HostHashes(columns.slots),
+      wallClock: () => 0,
+      count: () => undefined,
+      isTrusted: () => false,
+      hosts,
+      trace: undefined,
+    }),
     columns,
     config: { ...config, algorithm: 'adaptive' },
     hosts,

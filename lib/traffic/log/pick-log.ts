@@ -34,12 +34,27 @@ const FIGURE = {
 } as const;
 const FIGURES = 10;
 
+/** The route of a request, without the site itself: versions come and go while requests are remembered. */
+export interface RoutedBy {
+  /** The site's version; 0: the balancer's own file. */
+  readonly version: number;
+  /** The index of the route in the site. */
+  readonly index: number;
+  /** The line of the document where it begins. */
+  readonly line: number;
+}
+
 /** What is kept of a request itself. */
 export interface KeptRequest {
   readonly atMs: number;
   readonly className: string;
   readonly cost: number;
   readonly isCostKnown: boolean;
+  /** Its pool; empty: none. */
+  readonly pool: string;
+  readonly routedBy: RoutedBy | undefined;
+  /** The status of the site's answer; 0: none. */
+  readonly answered: number;
 }
 
 /** The name of a slot's host at a time (process's clock); null if it is no longer known. */
@@ -54,6 +69,9 @@ export class PickLog implements PickTrace {
   readonly #cost: Float64Array;
   readonly #isCostKnown: Uint8Array;
   readonly #className: string[];
+  readonly #pool: string[];
+  readonly #routedBy: (RoutedBy | undefined)[];
+  readonly #answered: Uint16Array;
   readonly #hadPicks: Uint8Array;
   /** Number of picks so far. */
   #picks = 0;
@@ -87,6 +105,9 @@ export class PickLog implements PickTrace {
     this.#isCostKnown = new Uint8Array(size);
     this.#hadPicks = new Uint8Array(size);
     this.#className = Array.from({ length: size }, () => '');
+    this.#pool = Array.from({ length: size }, () => '');
+    this.#answered = new Uint16Array(size);
+    this.#routedBy = Array.from({ length: size }, () => undefined);
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
     this.#loadsAgeMs = new Float64Array(picks);
@@ -111,15 +132,23 @@ export class PickLog implements PickTrace {
     return this.#requests;
   }
 
-  /** Opens a request of this class and expected cost; returns its number. */
-  open(nowMs: number, className: string, cost: number, isCostKnown: boolean): number {
+  /** Opens a request of this class, expected cost, pool and route; returns its number. */
+  open(nowMs: number, className: string, cost: number, isCostKnown: boolean, pool = '', routedBy?: RoutedBy): number {
     const at = ++this.#requests % this.#size;
     this.#atMs[at] = nowMs;
     this.#className[at] = className;
     this.#cost[at] = cost;
     this.#isCostKnown[at] = isCostKnown ? 1 : 0;
+    this.#pool[at] = pool;
+    this.#routedBy[at] = routedBy;
+    this.#answered[at] = 0;
     this.#hadPicks[at] = 0;
     return this.#requests;
+  }
+
+  /** The site answered the request that was opened last, with this status. */
+  answered(status: number): void {
+    this.#answered[this.#requests % this.#size] = status;
   }
 
   /** Begins a pick: all following `look` calls belong to it. */
@@ -182,6 +211,9 @@ export class PickLog implements PickTrace {
       className: this.#className[at] as string,
       cost: this.#cost[at] as number,
       isCostKnown: this.#isCostKnown[at] === 1,
+      pool: this.#pool[at] as string,
+      routedBy: this.#routedBy[at],
+      answered: this.#answered[at] as number,
     };
   }
 

@@ -18,7 +18,7 @@ import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
 import type { HostPreference, PoolAffinity } from './pool-affinity.js';
 import { pick, type PickContext } from './pick.js';
-import { requestIdOf } from '../log/pick-log.js';
+import { requestIdOf, type RoutedBy } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
 import { answerByRoute, answerOwn } from './route-actions.js';
@@ -72,6 +72,8 @@ export function exchange(context: ExchangeContext, client: ClientSide, onEnd: Ex
 /** One request, from its head to its record. Its methods are in the order in which they run. */
 class Exchange implements AttemptOwner, Story {
   readonly startedMs: number;
+  routedBy: RoutedBy | undefined;
+  pool = '';
   queuedMs = 0;
   attempts = 0;
   attempt: Attempt | undefined;
@@ -132,6 +134,7 @@ class Exchange implements AttemptOwner, Story {
       return;
     }
     const { action, pools } = route;
+    this.routedBy = route.by;
     if (action.kind === 'answer') {
       this.#answer(() => answerByRoute(client, action, schemeOf(client.facts, client.head.headers)));
       return;
@@ -141,6 +144,7 @@ class Exchange implements AttemptOwner, Story {
     this.#context = pools[action.split.next()] as ExchangeContext;
     this.#context.use.requests++;
     const { respond } = this.#context;
+    this.pool = this.#context.name;
     if (respond === undefined) this.#enter();
     else this.#answer(() => client.answerWith(respond));
   }
@@ -151,18 +155,20 @@ class Exchange implements AttemptOwner, Story {
     this.#openInLog();
     this.outcome = 'answered';
     send();
+    this.#context.ids?.log.answered(this.#client.status);
     this.#record();
   }
 
   /** Gives the request a number in the pick log, although nothing will be picked. */
   #openInLog(): void {
     const { ids } = this.#context;
-    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false);
+    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false, this.pool, this.routedBy);
   }
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, costs, ids, hosts, affinity } = this.#context;
+    const { budget, classes, costs, ids, hosts, name, affinity } = this.#context;
+    this.pool = name;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
@@ -175,6 +181,8 @@ class Exchange implements AttemptOwner, Story {
         classes.name(this.#classId) ?? '',
         this.#cost,
         (costs.classCost[this.#classId] as number) > 0,
+        name,
+        this.routedBy,
       );
     if (refusal !== undefined) {
       this.#refuse(refusal.code, refusal.reason);
