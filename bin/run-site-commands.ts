@@ -67,7 +67,7 @@ export async function runApply(file: string | undefined, flags: ApplyFlags): Pro
 }
 
 /** `meercat site`. */
-export async function runSite(flags: FleetFlags): Promise<void> {
+export async function runPrintSite(flags: FleetFlags): Promise<void> {
   const options = optionsOf(flags);
   const { printSite } = await import('../lib/console/site.js');
   await printSite(options, process.stdout);

@@ -38,6 +38,8 @@ export interface HostEntry {
   authority: string | undefined;
   /** As the site or its record in DNS has it; 1 is usual. */
   weight: number;
+  /** Whether there is no such pool. */
+  isUnassigned: boolean;
   figures: HostFigures;
   state: HostState;
   /** Whether it has an agent: it reported once, to this master or an earlier one. */
@@ -78,6 +80,7 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
     url,
     authority: undefined,
     weight: 1,
+    isUnassigned: false,
     figures: UNKNOWN,
     state: 'up',
     hasAgent: false,
@@ -209,6 +212,7 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
     work,
     capacity,
     speed,
+    ...(entry.isUnassigned && { isUnassigned: true }),
     ...(entry.conflict !== null && { conflict: entry.conflict }),
   };
 }

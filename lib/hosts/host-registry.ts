@@ -58,6 +58,8 @@ export class HostRegistry {
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
   readonly #pending = new PendingChanges();
+  /** Those that get requests. */
+  #pools: ReadonlySet<string> = new Set([DEFAULT_POOL]);
   #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param rulesOf the rules in force of a pool */
@@ -86,6 +88,13 @@ export class HostRegistry {
 
   /** Takes another site: its pools, and the hosts that it names, whose URLs win over whatever balancers say. */
   nameSite(site: Site | null, nowMs: number): void {
+    this.#pools = new Set(site?.pools.map((pool) => pool.name) ?? [DEFAULT_POOL]);
+    for (const entry of this.#entries.values()) {
+      const isUnassigned = !this.#pools.has(poolOf(entry.name));
+      if (entry.isUnassigned === isUnassigned) continue;
+      entry.isUnassigned = isUnassigned;
+      this.#pending.noteRow(entry.name);
+    }
     for (const name of this.#named.takeSite(siteHostsOf(site))) this.#settleUrl(name, nowMs);
   }
 
@@ -349,6 +358,7 @@ export class HostRegistry {
   }
 
   #add(entry: HostEntry): void {
+    entry.isUnassigned = !this.#pools.has(poolOf(entry.name));
     this.#entries.set(entry.name, entry);
     this.#pending.noteMembership(entry.name);
   }

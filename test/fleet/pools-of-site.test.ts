@@ -7,8 +7,9 @@ import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import { applySite } from '../../lib/redis/site-store.js';
 import { until, withRedis, withServer, withTempDir } from '../support/brackets.js';
-import { answersOf, KEYS, NO_REDIS, picksOnly, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { answersOf, KEYS, NO_REDIS, picksOnly, publishReport, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
+import { meercatHere } from '../support/meercat.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('pools of a site');
@@ -152,6 +153,33 @@ test('without Redis a balancer checks the hosts of each pool by the rules of its
         await picksOnly(each, 'a', 'b');
       });
     }),
+  ));
+
+test('a host of a pool that the site does not have is shown as unassigned, and serves once there is one', () =>
+  withRedis((redis) =>
+    withClients([redis.url], (client) =>
+      withHosts(['a'], (a) =>
+        withBalancer({ redis: [redis.url], name: 'b1' }, async (each) => {
+          await each.becomes('master');
+          await apply(client, { pools: { api: {} }, routes: [{ to: 'api' }] });
+          const reports = setInterval(() => void publishReport(client, 'h', a.url, { pools: ['web'] }).catch(() => undefined), 100);
+          try {
+            await stores(client, each, 'web/h', { unassigned: '1', state: 'up' });
+            const status = async () => (await meercatHere(['status', '--redis', redis.url, '--namespace', KEYS.namespace])).stdout;
+            assert.match(await status(), /^web\/h +unassigned +http/m);
+            assert.is((await ask(each.port)).status, 503);
+            await apply(client, { pools: { web: {} }, routes: [{ to: 'web' }] });
+            await picksOnly(each, 'a');
+            await stores(client, each, 'web/h', { unassigned: '', state: 'up' });
+            assert.match(await status(), /^web\/h +up +http/m);
+            await apply(client, { pools: { api: {} }, routes: [{ to: 'api' }] });
+            await stores(client, each, 'web/h', { unassigned: '1' });
+          } finally {
+            clearInterval(reports);
+          }
+        }),
+      ),
+    ),
   ));
 
 test.run();

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HostRegistry } from '../../lib/hosts/host-registry.js';
 import type { LoadMessage, Report } from '../../lib/model.js';
+import { siteOf } from '../support/site-documents.js';
 
 const test = suite('hosts of pools');
 
@@ -135,6 +136,24 @@ test('a load report in an answer counts for the pool in which the request went t
   assert.is(registry.onReport(report(['api'], { host: 's', via: 'inband', cpu: 0.8 }), 100), 'taken');
   assert.is(registry.onReport(report(['web'], { host: 's', via: 'inband', cpu: 0.8 }), 100), 'unknown');
   assert.equal([registry.row('s', 100)?.cpu, registry.row('api/s', 100)?.cpu], [null, 0.8]);
+});
+
+test('a host whose pool the site does not have is kept and unassigned, until there is one', () => {
+  const registry = new HostRegistry();
+  const site = (...pools: readonly string[]) =>
+    siteOf(JSON.stringify({ version: 1, pools: Object.fromEntries(pools.map((pool) => [pool, {}])), routes: [{ to: pools[0] }] }));
+  const unassigned = () => registry.rows(0).flatMap(({ name, isUnassigned }) => (isUnassigned === true ? name : []));
+  const changed = () => registry.takeChanges(0).rows.map(({ name }) => name);
+  registry.onReport(report(['default', 'api', 'web']), 0);
+  const is = (expected: readonly string[], those: readonly string[]) => assert.equal([unassigned(), changed()], [expected, those]);
+  is(['api/h1', 'web/h1'], ['h1', 'api/h1', 'web/h1']);
+  // Every site has the pool `default`.
+  registry.nameSite(site('api', 'cache'), 0);
+  is(['web/h1'], ['api/h1']);
+  registry.onReport(report(['cache', 'web'], { host: 'h2', url: URL_B }), 0);
+  is(['web/h1', 'web/h2'], ['cache/h2', 'web/h2']);
+  registry.nameSite(null, 0);
+  is(['api/h1', 'web/h1', 'cache/h2', 'web/h2'], ['api/h1', 'cache/h2']);
 });
 
 const NONE = { work: 0, durations: 0, workSquares: 0, workByDuration: 0, durationSquares: 0 };
