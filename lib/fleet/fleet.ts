@@ -323,7 +323,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
-        Promise.all([lease.stop().then(() => membership.leave()), site.saved]),
+        Promise.all([lease.stop().then(() => membership.leave()), site.saved, secrets.saved]),
         new Promise((resolve) => {
           timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
         }),

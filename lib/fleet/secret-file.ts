@@ -46,6 +46,11 @@ export class SecretFile {
     return this.#saving;
   }
 
+  /** Resolves when what was to be saved is saved, or could not be. */
+  get saved(): Promise<void> {
+    return this.#saving;
+  }
+
   #unusable(reason: string): void {
     this.#log('warn', 'the saved secret of sticky cookies can’t be used and is ignored (--state-dir)', { file: this.path, reason });
   }

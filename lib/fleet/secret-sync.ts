@@ -65,6 +65,11 @@ export class SecretSync {
     this.#tell();
   }
 
+  /** Resolves when the secret is in its file, if there is one. */
+  get saved(): Promise<void> {
+    return this.#options.file?.saved ?? Promise.resolve();
+  }
+
   /** The keys of the fleet were replaced. */
   onKeys(): void {
     this.#tell();

@@ -15,6 +15,7 @@ import { pick } from './pick.js';
 import { unroutedOf } from './compiled-site.js';
 import { askedRoute, pastRoute } from './explained-route.js';
 import { type AnswerCode, ANSWERS } from '../wire/answers.js';
+import { type ClientFacts, clientFacts } from '../wire/headers.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { whyRefused } from '../wire/refusal-reasons.js';
 import { type HeadRules, isRefusal, readRequestHead, type RequestHead } from '../wire/request-head.js';
@@ -77,10 +78,11 @@ export class Explainer {
     const head = headOf(asked, rules);
     if ('code' in head) return this.#readFailed({ atMs: clock(), className: '', ...head }, null);
     const { site } = context.routing;
-    if (site === undefined) return this.#pickIn(context, head, null);
-    const { router, routes } = site;
     const isTrusted = asked.client !== undefined && context.isTrusted(asked.client);
-    const scheme = schemeOf({ isTls: asked.scheme === 'https', isTrusted }, head.headers);
+    const facts = clientFacts(asked.client ?? '', 0, asked.scheme === 'https', isTrusted);
+    if (site === undefined) return this.#pickIn(context, { head, facts }, null);
+    const { router, routes } = site;
+    const scheme = schemeOf(facts, head.headers);
     const index = router.find(head, scheme);
     const route = index === REFUSED_PATH ? null : askedRoute(site, index, head, scheme);
     const found = routes[index];
@@ -94,13 +96,14 @@ export class Explainer {
     }
     // A split of its own, so that the turns of the real one do not advance.
     const pool = pools[new Split(weightsOf(site.site.routes[index]), random).next()] as ExchangeContext;
-    return this.#pickIn(pool, head, route);
+    return this.#pickIn(pool, { head, facts }, route);
   }
 
   /** What the pool would do with a request. */
-  #pickIn(context: ExchangeContext, { method, target, upgrade }: RequestHead, route: ExplainedRoute | null): Explanation {
+  #pickIn(context: ExchangeContext, client: Dry, route: ExplainedRoute | null): Explanation {
     const { random, clock } = this.#options;
-    const { classes, costs, policy, name, respond } = context;
+    const { method, target, upgrade } = client.head;
+    const { classes, costs, policy, name, respond, affinity } = context;
     const nowMs = clock();
     if (respond !== undefined) {
       const unpicked = this.#readFailed({ atMs: nowMs, className: '', code: respond.code, failures: [] }, null);
@@ -119,6 +122,7 @@ export class Explainer {
       request,
       1,
       upgrade !== undefined || context.hosts.turns.isLongLived(classId),
+      affinity?.dryRun(client, log),
     );
     return { ...(this.#read(log, request, null, undefined) as Explanation), route };
   }
@@ -155,6 +159,12 @@ export class Explainer {
     const host = this.#hosts[slot];
     return host === undefined || host.sinceMs > atMs ? null : host.name;
   };
+}
+
+/** A request that is not sent. */
+interface Dry {
+  readonly head: RequestHead;
+  readonly facts: ClientFacts;
 }
 
 /** Why a request is refused, as it is kept. */

@@ -20,10 +20,15 @@ export interface HostPreference {
   setCookie(slot: number): string | undefined;
 }
 
+/** What is read of a request. */
+type Asking = Pick<ClientSide, 'head' | 'facts'>;
+
 /** The affinity of one pool. */
 export interface PoolAffinity {
   /** What a request prefers, as its client wrote it; undefined: nothing. Counts cookies that name no host. */
-  preferenceOf(client: Pick<ClientSide, 'head' | 'facts'>): HostPreference | undefined;
+  preferenceOf(client: Asking): HostPreference | undefined;
+  /** The same for a request that is not sent: nothing is counted, and hosts that are considered go to this trace. */
+  dryRun(client: Asking, trace: PickTrace): HostPreference | undefined;
 }
 
 /** Requests with equal keys prefer one host. */
@@ -31,7 +36,7 @@ export class HashedPool implements PoolAffinity {
   readonly #hash: HashAffinity;
   readonly #key: AffinityKey;
   /** Reads the client's address; undefined where it is not the key. */
-  readonly #addressOf: ((client: Pick<ClientSide, 'head' | 'facts'>) => string) | undefined;
+  readonly #addressOf: ((client: Asking) => string) | undefined;
 
   /** @param isTrusted whether an address belongs to a trusted proxy (--trust) */
   constructor(hash: HashAffinity, key: HashKey, isTrusted: (address: string) => boolean) {
@@ -40,10 +45,18 @@ export class HashedPool implements PoolAffinity {
     this.#addressOf = key.of === 'client' ? ({ facts, head }) => clientAddressOf(facts, head.headers, isTrusted) : undefined;
   }
 
-  preferenceOf(client: Pick<ClientSide, 'head' | 'facts'>): HostPreference | undefined {
+  preferenceOf(client: Asking): HostPreference | undefined {
+    return this.#preferenceOf(client, this.#hash);
+  }
+
+  dryRun(client: Asking, trace: PickTrace): HostPreference | undefined {
+    return this.#preferenceOf(client, this.#hash.tracedBy(trace));
+  }
+
+  #preferenceOf(client: Asking, hash: HashAffinity): HostPreference | undefined {
     const key = this.#key;
     const { target, headers } = client.head;
-    return key.read(target, headers, this.#addressOf?.(client) ?? '') ? new HashPreference(this.#hash, key.hi, key.lo) : undefined;
+    return key.read(target, headers, this.#addressOf?.(client) ?? '') ? new HashPreference(hash, key.hi, key.lo) : undefined;
   }
 }
 
@@ -72,40 +85,50 @@ class HashPreference implements HostPreference {
 export class StickyPool implements PoolAffinity {
   readonly cookie: StickyCookie;
   readonly wallClock: () => number;
-  readonly trace: PickTrace | undefined;
+  readonly #trace: PickTrace | undefined;
 
   /** @param wallClock milliseconds since 1970 */
   constructor(cookie: StickyCookie, wallClock: () => number, trace?: PickTrace) {
     this.cookie = cookie;
     this.wallClock = wallClock;
-    this.trace = trace;
+    this.#trace = trace;
   }
 
-  preferenceOf(client: Pick<ClientSide, 'head' | 'facts'>): HostPreference {
-    const slot = this.cookie.read(client.head.headers, this.wallClock());
-    return new StickyPreference(this, client, slot, this.cookie.isRenewalDue);
+  preferenceOf(client: Asking): HostPreference {
+    return this.#preferenceOf(client, this.#trace, true);
+  }
+
+  dryRun(client: Asking, trace: PickTrace): HostPreference {
+    return this.#preferenceOf(client, trace, false);
+  }
+
+  #preferenceOf(client: Asking, trace: PickTrace | undefined, isCounted: boolean): HostPreference {
+    const slot = this.cookie.read(client.head.headers, this.wallClock(), isCounted);
+    return new StickyPreference(this, client, slot, this.cookie.isRenewalDue, trace);
   }
 }
 
 class StickyPreference implements HostPreference {
   readonly by = 'cookie';
   readonly #pool: StickyPool;
-  readonly #client: Pick<ClientSide, 'head' | 'facts'>;
+  readonly #client: Asking;
   /** What `StickyCookie.read` gave. */
   readonly #slot: number;
   readonly #isRenewalDue: boolean;
+  readonly #trace: PickTrace | undefined;
 
-  constructor(pool: StickyPool, client: Pick<ClientSide, 'head' | 'facts'>, slot: number, isRenewalDue: boolean) {
+  constructor(pool: StickyPool, client: Asking, slot: number, isRenewalDue: boolean, trace: PickTrace | undefined) {
     this.#pool = pool;
     this.#client = client;
     this.#slot = slot;
     this.#isRenewalDue = isRenewalDue;
+    this.#trace = trace;
   }
 
   pick(view: HostView, nowMs: number, excluded: number): number {
     const slot = this.#slot;
     if (slot < 0 || !mayStick(view, slot, nowMs, excluded)) return -1;
-    this.#pool.trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);
+    this.#trace?.look(view, slot, nowMs, LOOK.eligible, Number.NaN);
     return slot;
   }
 

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { createPolicy } from '../../../lib/routing/policy.js';
 import { Random } from '../../../lib/routing/random.js';
 import type { Affinity } from '../../../lib/site-model.js';
+import { TableReader } from '../../../lib/table/reader.js';
 import { TableWriter } from '../../../lib/table/writer.js';
 import { Affinities } from '../../../lib/traffic/affinities.js';
 import { FailureLog } from '../../../lib/traffic/log/failure-log.js';
@@ -63,11 +64,11 @@ function open(affinity: Affinity) {
   writer.rebuildCandidates(NOW_MS);
   const ids = { log, failures: new FailureLog(1), prefix: 'x' };
   const policy = createPolicy('round-robin', new Random(7), log);
-  const preferenceOf = ({ target = '/', headers = [], address = '192.0.2.1', isTrusted = false, isTls = false }: Asked) =>
-    affinities.of('default')?.preferenceOf({
-      head: { target, headers } as unknown as RequestHead,
-      facts: clientFacts(address, 80, isTls, isTrusted),
-    });
+  const askingFor = ({ target = '/', headers = [], address = '192.0.2.1', isTrusted = false, isTls = false }: Asked) => ({
+    head: { target, headers } as unknown as RequestHead,
+    facts: clientFacts(address, 80, isTls, isTrusted),
+  });
+  const preferenceOf = (asked: Asked) => affinities.of('default')?.preferenceOf(askingFor(asked));
   const pickFor = (preference: HostPreference | undefined, excluded = -1): number => {
     const request = log.open(NOW_MS, '', 1, false);
     return pick({ ...context, policy, ids }, NOW_MS, excluded, 1, request, excluded < 0 ? 1 : 2, false, preference)?.slot ?? -1;
@@ -79,6 +80,7 @@ function open(affinity: Affinity) {
     counts,
     stop,
     follow,
+    askingFor,
     preferenceOf,
     pickFor,
     /** In words, why the last pick came out as it did. */
@@ -157,6 +159,24 @@ test('a sticky request waits for a full host, goes elsewhere when the queue is f
     assert.is(preference?.setCookie(3), undefined, 'the client has that one');
     assert.match(preference?.setCookie(2) ?? '', /^ID=/);
   }));
+
+test('a dry run comes to the same host, counts nothing, and leaves no trace among the picks of requests', () => {
+  const asked = { target: '/a', headers: ['Cookie', 'ID=forged'] };
+  for (const affinity of [COOKIE, { kind: 'hash', key: { of: 'path' } }] as const)
+    withPool(affinity, ({ affinities, pickFor, preferenceOf, counts, cookieFor, columns, askingFor }) => {
+      affinities.setSecrets([SECRET]);
+      if (affinity.kind === 'cookie') asked.headers = cookieFor(1);
+      const own = pickFor(preferenceOf(asked));
+      const seen: number[] = [];
+      const trace = { look: (_view: unknown, slot: number) => void seen.push(slot) };
+      const dry = affinities.of('default')?.dryRun(askingFor(asked), trace);
+      const view = new TableReader(columns);
+      assert.equal([dry?.by, dry?.pick(view, NOW_MS, -1)], [affinity.kind, own]);
+      assert.equal(seen, [own]);
+      affinities.of('default')?.dryRun(askingFor({ headers: ['Cookie', 'ID=forged'] }), trace);
+      assert.is(counts().sticky_forged ?? 0, 0);
+    });
+});
 
 test('cookies are Secure where the client uses https, also through a trusted proxy', () =>
   withPool(COOKIE, ({ affinities, preferenceOf }) => {
