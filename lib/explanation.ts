@@ -1,7 +1,13 @@
 // The questions of `meercat why` and a balancer's answers: values passed between the console and a traffic thread.
 
-import type { Algorithm, Look } from './model.js';
+import { type Algorithm, ALGORITHMS, type Look } from './model.js';
 import type { MatchPart, PassedRoute } from './routing/route-explanation.js';
+
+/** What picked a host: the pool's policy, or the request's affinity: the hash of its key, or its cookie. */
+export type PickedBy = Algorithm | 'hash' | 'cookie';
+
+/** All of them. */
+export const PICKED_BY: readonly PickedBy[] = Object.freeze([...ALGORITHMS, 'hash', 'cookie'] as const);
 
 /** A request that is not sent. */
 export interface AskedRequest {
@@ -88,7 +94,7 @@ export type PickEnd = 'taken' | 'full' | 'avoided' | 'gone' | 'none';
 export interface ExplainedPick {
   /** 1 for the first attempt. */
   readonly attempt: number;
-  readonly algorithm: Algorithm;
+  readonly algorithm: PickedBy;
   /** Number of candidates, and whether all hosts are candidates because too many are out (panic mode). */
   readonly candidates: number;
   readonly isPanic: boolean;

@@ -2,6 +2,7 @@
 // It says only what the figures say: where chance decided, or a turn, that is said.
 
 import type { AskedRequest, ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { Algorithm } from '../model.js';
 import { type Column, percent, table } from './render.js';
 import { renderRoute } from './why-route-words.js';
 
@@ -134,6 +135,12 @@ function decision(pick: ExplainedPick): string[] {
       `${host} was taken although this balancer holds something against it at the moment: there was no better one, and sending anyway beats refusing.`,
     ];
   if (winner.look === 'full') return ['No host that could be picked had room for one more request of this balancer.'];
+  if (algorithm === 'cookie') return [`${host} is the host that the client's cookie names.`];
+  if (algorithm === 'hash')
+    return hashed(
+      host,
+      looked.find((row) => row !== winner),
+    );
   if (candidates === 1) return [`${host} was the only host that could be picked.`];
   if (algorithm === 'round-robin')
     return [`It was the turn of ${host}: round-robin takes each host in turn, and no figure plays a part.`, ...passedOver(pick)];
@@ -141,8 +148,15 @@ function decision(pick: ExplainedPick): string[] {
   return compared(pick, winner, winner.score);
 }
 
+/** Why a key came to this host. @param owner the key's own host, if that was passed over */
+function hashed(host: string, owner: LookedAt | undefined): string[] {
+  if (owner === undefined) return [`${host} is the host of the request's key.`];
+  const why = owner.look === 'eligible' ? 'has more than its share of the requests in flight' : `could not be picked (${owner.look})`;
+  return [`The host of the request's key, ${name(owner.host)}, ${why}: ${host} is the next one for this key.`];
+}
+
 /** What `score` is, for each policy that has one. */
-const LEAST: Readonly<Record<Exclude<ExplainedPick['algorithm'], 'round-robin'>, string>> = {
+const LEAST: Readonly<Record<Exclude<Algorithm, 'round-robin'>, string>> = {
   adaptive: 'the request was expected to be done soonest there',
   'least-request': 'it had the fewest of our own requests in flight',
   resource: 'it was the least used',
@@ -233,7 +247,9 @@ function passedOver({ looked, picked }: ExplainedPick): string[] {
   ];
 }
 
-function consequence({ end, picked }: ExplainedPick): string[] {
+function consequence({ algorithm, end, picked }: ExplainedPick): string[] {
+  if (end === 'full' && algorithm === 'cookie')
+    return [`But ${name(picked)} has as many requests of this balancer as it may (--host-max-inflight): the request waits for its turn.`];
   if (end === 'full')
     return [
       `But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight), and so had all others that could be picked: the request waits for its turn.`,

@@ -2,18 +2,20 @@
 // traffic thread, an answer on a terminal.
 
 import { isIP } from 'node:net';
-import type {
-  AskedRequest,
-  ExplainedPick,
-  Explanation,
-  Failure,
-  LookedAt,
-  PickEnd,
-  Unexplained,
-  WhyAnswer,
-  WhyQuestion,
+import {
+  type AskedRequest,
+  type ExplainedPick,
+  type Explanation,
+  type Failure,
+  type LookedAt,
+  type PickEnd,
+  type PickedBy,
+  PICKED_BY,
+  type Unexplained,
+  type WhyAnswer,
+  type WhyQuestion,
 } from '../explanation.js';
-import { type Algorithm, ALGORITHMS, type Look, LOOKS } from '../model.js';
+import { type Look, LOOKS } from '../model.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isHostId, isPoolName } from './names.js';
 import { checkRoute, listOf } from './why-route.js';
@@ -168,14 +170,14 @@ function pickOf({ algorithm, isPanic, isTableOld, excluded, loadsAgeMs, looked, 
   };
   const age = figure(loadsAgeMs);
   if (!areNumbers(numbers) || age === undefined || typeof isPanic !== 'boolean' || typeof isTableOld !== 'boolean') return null;
-  if (!ALGORITHMS.includes(algorithm as Algorithm) || !ENDS.has(end)) return null;
+  if (!PICKED_BY.includes(algorithm as PickedBy) || !ENDS.has(end)) return null;
   if (!isHostIdOrNull(excluded) || !isHostIdOrNull(picked)) return null;
   const list = listOf(looked, MAX_LISTED, lookedOf);
   return list === null
     ? null
     : {
         ...numbers,
-        algorithm: algorithm as Algorithm,
+        algorithm: algorithm as PickedBy,
         isPanic,
         isTableOld,
         excluded,

@@ -1,8 +1,8 @@
 // Remembers the last picks of a balancer and the hosts that the policy examined: ring buffers of numbers, written during
 // a pick and read only for `meercat why`. Writing allocates nothing; the oldest entries are overwritten.
 
-import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
-import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
+import { type ExplainedPick, type LookedAt, type PickEnd, type PickedBy, PICKED_BY } from '../../explanation.js';
+import { FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
 import { isOldAge } from '../../routing/adaptive.js';
 import type { FailureLog } from './failure-log.js';
 
@@ -152,12 +152,12 @@ export class PickLog implements PickTrace {
   }
 
   /** Begins a pick: all following `look` calls belong to it. */
-  begin(request: number, attempt: number, algorithm: Algorithm, view: HostView, nowMs: number, excluded: number): void {
+  begin(request: number, attempt: number, algorithm: PickedBy, view: HostView, nowMs: number, excluded: number): void {
     const at = this.#picks++ % this.#pickOf.length;
     this.#pickOf[at] = request;
     this.#pickAtMs[at] = nowMs;
     this.#attempt[at] = attempt;
-    this.#algorithm[at] = ALGORITHMS.indexOf(algorithm);
+    this.#algorithm[at] = PICKED_BY.indexOf(algorithm);
     this.#candidates[at] = view.candidates()[0] as number;
     this.#panic[at] = view.isPanic ? 1 : 0;
     this.#excluded[at] = excluded;
@@ -169,6 +169,11 @@ export class PickLog implements PickTrace {
     this.#picked[at] = -1;
     this.#end[at] = 0;
     if (this.#isKept(request)) this.#hadPicks[request % this.#size] = 1;
+  }
+
+  /** Takes back the pick that began last: it found no host, and another one takes its place. */
+  takeBack(): void {
+    this.#picks--;
   }
 
   look(view: HostView, slot: number, nowMs: number, look: number, score: number): void {
@@ -251,7 +256,7 @@ export class PickLog implements PickTrace {
       .map(([, row]) => row);
     return {
       attempt: this.#attempt[at] as number,
-      algorithm: ALGORITHMS[this.#algorithm[at] as number] as Algorithm,
+      algorithm: PICKED_BY[this.#algorithm[at] as number] as PickedBy,
       candidates: this.#candidates[at] as number,
       isPanic: this.#panic[at] === 1,
       excluded: named(this.#excluded[at] as number),
