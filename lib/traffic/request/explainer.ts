@@ -15,7 +15,9 @@ import { pick } from './pick.js';
 import { unroutedOf } from './compiled-site.js';
 import { askedRoute, pastRoute } from './explained-route.js';
 import { type AnswerCode, ANSWERS } from '../wire/answers.js';
+import type { ClientSide } from '../client/client-side.js';
 import { schemeOf } from '../wire/client-scheme.js';
+import { clientFacts } from '../wire/headers.js';
 import { whyRefused } from '../wire/refusal-reasons.js';
 import { type HeadRules, isRefusal, readRequestHead, type RequestHead } from '../wire/request-head.js';
 import { type KeptFailures, FailureLog } from '../log/failure-log.js';
@@ -23,6 +25,9 @@ import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
 /** Size of the dry runs' own pick log: each run needs only its own request. */
 const DRY_REQUESTS = 16;
+
+/** Whose request a dry run is, unless it says so. */
+const UNKNOWN_CLIENT = '0.0.0.0';
 
 /** Dependencies of the explainer. */
 export interface ExplainerOptions {
@@ -77,10 +82,11 @@ export class Explainer {
     const head = headOf(asked, rules);
     if ('code' in head) return this.#readFailed({ atMs: clock(), className: '', ...head }, null);
     const { site } = context.routing;
-    if (site === undefined) return this.#pickIn(context, head, null);
-    const { router, routes } = site;
     const isTrusted = asked.client !== undefined && context.isTrusted(asked.client);
-    const scheme = schemeOf({ isTls: asked.scheme === 'https', isTrusted }, head.headers);
+    const facts = clientFacts(asked.client ?? UNKNOWN_CLIENT, 0, asked.scheme === 'https', isTrusted);
+    if (site === undefined) return this.#pickIn(context, { head, facts }, null);
+    const { router, routes } = site;
+    const scheme = schemeOf(facts, head.headers);
     const index = router.find(head, scheme);
     const route = index === REFUSED_PATH ? null : askedRoute(site, index, head, scheme);
     const found = routes[index];
@@ -94,13 +100,14 @@ export class Explainer {
     }
     // A split of its own, so that the turns of the real one do not advance.
     const pool = pools[new Split(weightsOf(site.site.routes[index]), random).next()] as ExchangeContext;
-    return this.#pickIn(pool, head, route);
+    return this.#pickIn(pool, { head, facts }, route);
   }
 
   /** What the pool would do with a request. */
-  #pickIn(context: ExchangeContext, { method, target, upgrade }: RequestHead, route: ExplainedRoute | null): Explanation {
+  #pickIn(context: ExchangeContext, client: Pick<ClientSide, 'head' | 'facts'>, route: ExplainedRoute | null): Explanation {
     const { random, clock } = this.#options;
-    const { classes, costs, policy, name, respond } = context;
+    const { classes, costs, policy, name, respond, affinity } = context;
+    const { method, target, upgrade } = client.head;
     const nowMs = clock();
     if (respond !== undefined) {
       const unpicked = this.#readFailed({ atMs: nowMs, className: '', code: respond.code, failures: [] }, null);
@@ -119,6 +126,7 @@ export class Explainer {
       request,
       1,
       upgrade !== undefined || context.hosts.turns.isLongLived(classId),
+      affinity?.preferenceOf(client),
     );
     return { ...(this.#read(log, request, null, undefined) as Explanation), route };
   }
