@@ -82,6 +82,7 @@ export function listenToFleet({
         break;
       case 'settings':
         state.settings = message.fields;
+        siteSwitch.setMaintenance(new Map(message.maintenance));
         if (!siteSwitch.setFleetAlgorithm(message.algorithm)) break;
         if (message.algorithm === null) log('info', 'no algorithm is set for the whole fleet any more', {});
         else log('info', 'the algorithm is set for the whole fleet', { algorithm: message.algorithm });

@@ -30,6 +30,15 @@ export type OperatorState = 'drained' | 'ejected';
 /** All operator states; index + 1 is the code in the shared table, where 0 is none. */
 export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
+/** What a pool in maintenance answers to all requests. */
+export interface Maintenance {
+  readonly status: number;
+  /** Null: the pool's own body for a 503, or else ours. */
+  readonly body: string | null;
+  /** The Content-Type of `body`. */
+  readonly type: string;
+}
+
 /**
  * The stamp of a master's table. A later table has a higher term, or the same mastership and a higher seq. After Redis
  * lost its data, two masterships can briefly hold one term: their tables have no order.

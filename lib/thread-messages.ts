@@ -4,7 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
-import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Maintenance, Role, Stamp, StaticHost } from './model.js';
 import type { Site, SiteInForce, StoredSite } from './site-model.js';
 import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
@@ -49,8 +49,13 @@ export type FromFleet =
   /** Another balancer, described by `holder`, has this name. Sent only before `name-checked`. */
   | { readonly type: 'name-taken'; readonly holder: string }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
-  /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
-  | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
+  /** Fleet-wide operator settings: the algorithm (null: none), the pools in maintenance, and all fields, which seed the next fleet thread if this one dies. */
+  | {
+      readonly type: 'settings';
+      readonly algorithm: Algorithm | null;
+      readonly maintenance: readonly (readonly [pool: string, Maintenance])[];
+      readonly fields: Readonly<Record<string, string>>;
+    }
   /** Another site is in force, and its hosts are candidates; the first one is sent before `synced` and `redis-lost`. */
   | ({ readonly type: 'site'; readonly pools: readonly NamedPool[] } & SiteInForce)
   /**

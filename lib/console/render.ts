@@ -45,6 +45,9 @@ export function renderFleet(view: FleetView): string {
   return [
     `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
     ...(view.site === null ? [] : [siteLine(view.site)]),
+    ...(view.maintenance.length === 0
+      ? []
+      : [`in maintenance: ${view.maintenance.map(({ pool, status }) => `${pool} (${status})`).join(', ')}`]),
     '',
     ...table(BALANCER_COLUMNS, balancerRows(view)),
     '',

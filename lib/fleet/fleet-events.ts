@@ -4,7 +4,7 @@
 import type { Log } from '../log.js';
 import type { RedisAddress } from '../redis/address.js';
 import { logDenial, openSubscription, type Subscription } from '../redis/connect.js';
-import type { FleetEvent } from '../redis/event-message.js';
+import type { EventKind, FleetEvent } from '../redis/event-message.js';
 import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
 import { openEvent } from '../redis/signed-messages.js';
@@ -18,6 +18,16 @@ export interface FleetEventHandlers {
   readonly onOperator: () => void;
   readonly onWhy: (event: FleetEvent) => void;
 }
+
+/** After these there is something to read. */
+const OPERATOR_EVENTS: ReadonlySet<EventKind> = new Set<EventKind>([
+  'host-drained',
+  'host-ejected',
+  'host-undrained',
+  'maintenance-began',
+  'maintenance-ended',
+  'site',
+]);
 
 /** Listens until the subscription is closed; counts malformed events. */
 export function openFleetEvents(
@@ -41,7 +51,7 @@ export function openFleetEvents(
       if (kind === 'why-asked') handlers.onWhy(decoded.value);
       if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
       if (kind === 'master-released') handlers.onReleased();
-      if (kind === 'host-drained' || kind === 'host-ejected' || kind === 'host-undrained' || kind === 'site') handlers.onOperator();
+      if (OPERATOR_EVENTS.has(kind)) handlers.onOperator();
     },
     { onLost: logDenial(log, keys.events) },
   );

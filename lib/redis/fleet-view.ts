@@ -70,6 +70,8 @@ export interface FleetView {
   readonly term: number | null;
   /** Null while there is none. */
   readonly site: SiteView | null;
+  /** Pools that an operator put into maintenance, and the status that they answer. */
+  readonly maintenance: readonly { readonly pool: string; readonly status: number }[];
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostRecord[];
   /** Problems with the data in Redis, one phrase each. */
@@ -103,7 +105,7 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   const unsigned = unsignedSettings(keys, ring, settings, isSigning);
   // Balancers that accept nothing unsigned ignore these, so nobody is to take them for what is in force.
   const inForce = isSigning ? Object.fromEntries(Object.entries(settings).filter(([field]) => !unsigned.includes(field))) : settings;
-  const { operatorStates, wrong } = parseSettings(inForce);
+  const { operatorStates, maintenance, wrong } = parseSettings(inForce);
   const hosts = await readHashes(client, hostNames.filter(isHostId).toSorted(compareNames), keys.host);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   if (unsigned.length > 0) {
@@ -123,6 +125,7 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     master: isName(master) ? master : null,
     term: parseTerm(term, MAX_TERM).term || null,
     site: siteViewOf(keys, site, ring, balancers),
+    maintenance: [...maintenance].map(([pool, { status }]) => ({ pool, status })).toSorted((a, b) => compareNames(a.pool, b.pool)),
     balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
     problems: [...problems, ...siteProblems(keys, site, ring, balancers), ...masterless(balancers), ...keyProblems(balancers)],

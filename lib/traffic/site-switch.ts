@@ -6,12 +6,12 @@ import { randomInt } from 'node:crypto';
 import { type PoolRules, poolRulesOf } from '../config/pool-rules.js';
 import type { TrafficConfig } from '../config/traffic-config.js';
 import { classKeyOf } from '../host-id.js';
-import type { Algorithm, Policy } from '../model.js';
+import type { Algorithm, Maintenance, Policy } from '../model.js';
 import type { Random } from '../routing/random.js';
 import { RequestClasses } from '../routing/request-classes.js';
 import { RetryBudget } from '../routing/retry-budget.js';
 import { compileRouter } from '../routing/router.js';
-import { DEFAULT_POOL, type FixedAnswer, type Site, type SitePool, type SiteRoute } from '../site-model.js';
+import { DEFAULT_POOL, type Site, type SitePool, type SiteRoute } from '../site-model.js';
 import { firstClassOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
@@ -21,7 +21,7 @@ import type { KnownHosts } from './host/known-hosts.js';
 import type { ExchangeContext } from './request/exchange.js';
 import type { CompiledSite } from './request/compiled-site.js';
 import { compileActions } from './request/route-actions.js';
-import { prepareFixed, prepareOwnBodies } from './wire/prepared-answers.js';
+import { type PreparedAnswer, prepareFixed, prepareMaintenance, prepareOwnBodies } from './wire/prepared-answers.js';
 
 /** What the contexts of all pools share. */
 export type SharedContext = Omit<
@@ -50,6 +50,8 @@ interface Pool {
   readonly budget: RetryBudget;
   rules: PoolRules;
   context: ExchangeContext;
+  /** Undefined: the site does not describe it. */
+  site: SitePool | undefined;
 }
 
 /** The pools and routes in force in one balancer. */
@@ -61,6 +63,8 @@ export class SiteSwitch {
   #leaving: Pool[] = [];
   /** The algorithm that an operator set for the whole fleet. */
   #fleetAlgorithm: Algorithm | null = null;
+  /** The pools that an operator put into maintenance; some may not exist yet. */
+  #maintenance: ReadonlyMap<string, Maintenance> = new Map();
 
   constructor(options: SiteSwitchOptions) {
     this.#options = options;
@@ -154,6 +158,18 @@ export class SiteSwitch {
     return true;
   }
 
+  /** Sets which pools are in maintenance, which wins over the site. */
+  setMaintenance(maintenance: ReadonlyMap<string, Maintenance>): void {
+    this.#maintenance = maintenance;
+    for (const [name, { context, site }] of this.#pools) context.respond = this.#respondOf(name, site);
+  }
+
+  #respondOf(name: string, site: SitePool | undefined): PreparedAnswer | undefined {
+    const maintenance = this.#maintenance.get(name);
+    if (maintenance !== undefined) return prepareMaintenance(maintenance, site?.answers ?? {});
+    return site === undefined || site.respond === null ? undefined : prepareFixed(site.respond);
+  }
+
   /** Sets what sticky cookies are signed with, the one in use first; empty: none are set or honoured. */
   setSecrets(secrets: readonly Buffer[]): void {
     const { affinities } = this.#options;
@@ -189,7 +205,7 @@ export class SiteSwitch {
       timeouts: rules,
       maxAttempts: rules.maxAttempts,
       bodies: prepareOwnBodies(sitePool?.answers ?? {}),
-      respond: (sitePool?.respond ?? null) === null ? undefined : prepareFixed(sitePool?.respond as FixedAnswer),
+      respond: this.#respondOf(name, sitePool),
       policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
       affinity: affinities.of(name),
     };
@@ -207,7 +223,7 @@ export class SiteSwitch {
         affinity: context.affinity,
       } = changing);
     else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
-    return { index, classes, budget, rules, context };
+    return { index, classes, budget, rules, context, site: sitePool };
   }
 
   #compile(version: number, site: Site): CompiledSite<ExchangeContext> {

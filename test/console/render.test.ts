@@ -48,6 +48,7 @@ const FLEET: FleetView = {
   master: 'b2',
   term: 3,
   site: null,
+  maintenance: [],
   // A master that has just died still calls itself so in its own hash.
   balancers: [
     { ...BALANCER, role: 'master' },
@@ -93,14 +94,27 @@ test('what an operator said of a host, and that it has no pool, comes before its
   );
 });
 
+test('pools in maintenance are named with the status that they answer', () => {
+  const maintenance = [
+    { pool: 'api', status: 503 },
+    { pool: 'web', status: 429 },
+  ];
+  assert.is(renderFleet({ ...FLEET, maintenance }).split('\n')[1], 'in maintenance: api (503), web (429)');
+});
+
 test('an empty fleet says that it is empty', () => {
-  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, site: null, balancers: [], hosts: [], problems: [] }).split('\n'), [
-    'fleet x: 0 balancers, 0 hosts; no master at the moment',
-    '',
-    'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
-    '',
-    'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
-  ]);
+  assert.equal(
+    renderFleet({ namespace: 'x', master: null, term: null, site: null, maintenance: [], balancers: [], hosts: [], problems: [] }).split(
+      '\n',
+    ),
+    [
+      'fleet x: 0 balancers, 0 hosts; no master at the moment',
+      '',
+      'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
+      '',
+      'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
+    ],
+  );
 });
 
 test('one is no plural, and a master whose term is not known has none', () => {

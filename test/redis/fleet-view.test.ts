@@ -27,6 +27,7 @@ test('an empty Redis is an empty fleet', () =>
       master: null,
       term: null,
       site: null,
+      maintenance: [],
       balancers: [],
       hosts: [],
       problems: [],
@@ -52,6 +53,7 @@ test('data written by balancers and the master is read back', () =>
       [counterField('requests')]: 17,
     });
     await client.hset(KEYS.master, 'name', 'b1');
+    await client.hset(KEYS.settings, 'maintenance:api', '{"status":429}');
     await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
     const rows = [
       buildRow('h10', {
@@ -70,6 +72,7 @@ test('data written by balancers and the master is read back', () =>
       master: 'b1',
       term: 3,
       site: null,
+      maintenance: [{ pool: 'api', status: 429 }],
       balancers: [
         {
           name: 'b1',

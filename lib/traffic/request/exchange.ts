@@ -115,7 +115,7 @@ class Exchange implements AttemptOwner, Story {
     const { count, routing } = this.#context;
     try {
       count('requests');
-      if (routing.site === undefined) this.#enter();
+      if (routing.site === undefined) this.#toPool();
       else this.#route(routing.site);
     } catch (error) {
       this.#fail(error);
@@ -143,10 +143,15 @@ class Exchange implements AttemptOwner, Story {
     this.#context.use.requests--;
     this.#context = pools[action.split.next()] as ExchangeContext;
     this.#context.use.requests++;
-    const { respond } = this.#context;
-    this.pool = this.#context.name;
+    this.#toPool();
+  }
+
+  /** The request belongs to a pool, which may be in maintenance. */
+  #toPool(): void {
+    const { respond, name } = this.#context;
+    this.pool = name;
     if (respond === undefined) this.#enter();
-    else this.#answer(() => client.answerWith(respond));
+    else this.#answer(() => this.#client.answerWith(respond));
   }
 
   /** Answers as the site says, without a host. */
@@ -167,8 +172,7 @@ class Exchange implements AttemptOwner, Story {
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, costs, ids, hosts, name, affinity } = this.#context;
-    this.pool = name;
+    const { budget, classes, costs, ids, hosts, affinity } = this.#context;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
@@ -181,7 +185,7 @@ class Exchange implements AttemptOwner, Story {
         classes.name(this.#classId) ?? '',
         this.#cost,
         (costs.classCost[this.#classId] as number) > 0,
-        name,
+        this.pool,
         this.routedBy,
       );
     if (refusal !== undefined) {

@@ -19,6 +19,7 @@ export type AnswerCode =
   | 'MEERCAT_BAD_RESPONSE'
   | 'MEERCAT_NO_HOST'
   | 'MEERCAT_BUSY'
+  | 'MEERCAT_MAINTENANCE'
   | 'MEERCAT_OVERLOADED'
   | 'MEERCAT_TOO_MANY_CONNECTIONS'
   | 'MEERCAT_HOST_TIMEOUT'
@@ -40,6 +41,7 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
   MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
   MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
   MEERCAT_BUSY: { status: 503, reason: 'Service Unavailable', message: 'all hosts have as many requests as they may' },
+  MEERCAT_MAINTENANCE: { status: 503, reason: 'Service Unavailable', message: 'the service is in maintenance' },
   MEERCAT_OVERLOADED: { status: 503, reason: 'Service Unavailable', message: 'the balancer is short of memory' },
   MEERCAT_TOO_MANY_CONNECTIONS: { status: 503, reason: 'Service Unavailable', message: 'there are too many connections' },
   MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
@@ -78,6 +80,11 @@ export function answerText(code: AnswerCode, { isHead, isKept, methods = [] }: A
   // If any method is served, Allow can't list them all: it names the usual ones.
   const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
   return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}\r\n\r\n${isHead ? '' : body}`;
+}
+
+/** The body of one of our answers: JSON. */
+export function ownBodyOf(code: AnswerCode): string {
+  return (PREPARED.get(code) as Prepared).body;
 }
 
 /** The body length (bytes) of one of our answers. */
