@@ -84,6 +84,7 @@ export function listenToFleet({
         state.pools = message.pools;
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
+        toFleet.post({ type: 'site-taken' });
         break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });

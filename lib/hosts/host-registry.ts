@@ -86,6 +86,9 @@ export class HostRegistry {
   /** Takes another site: its pools, and the hosts that it names, whose URLs win over whatever balancers say. */
   nameSite(site: Site | null, nowMs: number): void {
     for (const name of this.#named.takeSite(siteHostsOf(site))) {
+      const entry = this.#entries.get(name);
+      // At once: unlike the hosts of a balancer that restarts, it is not about to be named again.
+      if (entry !== undefined && !entry.hasAgent && !this.#named.isNamed(name)) this.#remove(entry, 'the site names it no more', nowMs);
       this.#settleUrl(name, nowMs);
       // Its weight may have changed.
       this.#pending.noteRow(name);
