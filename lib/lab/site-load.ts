@@ -115,11 +115,14 @@ class SiteLoad {
     this.#failed[what] = (this.#failed[what] ?? 0) + 1;
   }
 
-  /** The versions that may be in force now, or were when it was sent. */
+  /**
+   * From the versions that were in force when it was sent to those that may be now: while they change, hosts of the new one
+   * serve by the routes of the old one too.
+   */
   #problemOf(route: number, from: number, body: string): string | null {
-    for (let version = from; version <= this.#to; version++)
-      if (hostsOf(poolOfRoute(route, version), version).includes(Number(body))) return null;
-    return 'a host of another pool';
+    const versions = Array.from({ length: this.#to - from + 1 }, (_, i) => from + i);
+    const isRight = versions.some((routes) => versions.some((hosts) => hostsOf(poolOfRoute(route, routes), hosts).includes(Number(body))));
+    return isRight ? null : 'a host of another pool';
   }
 }
 

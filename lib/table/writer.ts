@@ -295,9 +295,9 @@ export class TableWriter {
 
   /** The table as rows: a new master starts from them if Redis has an older one. */
   rows(nowMs: number): HostRow[] {
-    // Leave out hosts that no master has published, unless own checks found them down.
+    // Leave out hosts that no master has published, unless own checks found them down, and those that the site names no more.
     return [...this.#entries.values()]
-      .filter((entry) => entry.isPublished || entry.ownDown === true)
+      .filter((entry) => !entry.isWithdrawn && (entry.isPublished || entry.ownDown === true))
       .map((entry) => {
         const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
         // Own checks made without a master are newer than the last table.

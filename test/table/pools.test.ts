@@ -169,6 +169,10 @@ test('a host that the site names no more is out until its master publishes it ag
   writer.setStatics([{ name: 'web/w1', url: buildRow('web/w1').url }]);
   writer.withdraw(['api/a1', 'api/a2', 'web/w1', 'api/unknown']);
   assert.equal([listed('api'), listed('web')], [['api/a2'], ['web/w1']]);
+  assert.not(
+    writer.rows(0).some(({ name }) => name === 'api/a1'),
+    'nor does a new master inherit it',
+  );
   change(buildRow('api/a1', { ageMs: null }));
   assert.equal(listed('api'), ['api/a1', 'api/a2']);
   writer.withdraw(['api/a1']);
