@@ -91,6 +91,7 @@ export function listenToFleet({
         state.pools = message.pools;
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
+        toFleet.post({ type: 'site-taken' });
         break;
       case 'secrets':
         state.secret = message.shared;

@@ -22,6 +22,8 @@ export type ToFleet =
   | { readonly type: 'why-answer'; readonly token: string; readonly answer: WhyAnswer }
   /** The reply to a `hosts` message that added hosts: the traffic thread knows them, so they may become candidates. */
   | { readonly type: 'hosts-known' }
+  /** The reply to a `site` message: requests are routed by it from now on. */
+  | { readonly type: 'site-taken' }
   /** The traffic thread has no requests any more of these pools, which the site does not have. */
   | { readonly type: 'pools-gone'; readonly pools: readonly string[] }
   /** This removed slot is no longer in use. */

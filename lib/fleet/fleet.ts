@@ -3,7 +3,6 @@
 
 import { monotonicClock } from '../clock.js';
 import { healthByPool } from '../config/pool-rules.js';
-import { readDocument } from '../config/site-source.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { buildKeys } from '../redis/keys.js';
@@ -18,6 +17,7 @@ import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
 import { Candidacy } from './candidacy.js';
+import { createDocumentReader } from './document-reader.js';
 import { openFleetConnections } from './fleet-connections.js';
 import { openFleetEvents } from './fleet-events.js';
 import { Heartbeats } from './heartbeats.js';
@@ -167,16 +167,22 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
 
   const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
-  const site = openSiteSync(data, readDocument, {
+  const reader = createDocumentReader();
+  const site = openSiteSync(data, reader.read, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
       health = healthByPool(inForce.site, config.health);
-      siteHosts = new Set(siteHostsOf(inForce.site).map(({ name }) => name));
-      table.setSite(inForce, () =>
-        ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))]),
-      );
+      const ofSite = siteHostsOf(inForce.site).map(({ name }) => name);
+      const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))];
+      table.setSite(inForce, (hasSwitched) => {
+        const before = siteHosts;
+        siteHosts = new Set(hasSwitched ? ofSite : [...before, ...ofSite]);
+        if (!hasSwitched) return ownHosts.add(sources);
+        ownHosts.name(sources);
+        return table.withdraw([...before].filter((name) => !siteHosts.has(name)));
+      });
       hosts.setSite(inForce.site);
       secrets.onSite(inForce.site);
     },
@@ -320,6 +326,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       clearTimeout(hostWait);
       names.stop();
       ownHosts.stop();
+      reader.close();
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([

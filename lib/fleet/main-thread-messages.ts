@@ -60,6 +60,9 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
       case 'why-answer':
         why.answer(message.token, message.answer);
         break;
+      case 'site-taken':
+        table.siteTaken();
+        break;
       case 'pools-gone':
         table.dropPools(message.pools);
         break;

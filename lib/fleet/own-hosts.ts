@@ -29,6 +29,7 @@ export interface OwnHostsOptions {
 export class OwnHosts {
   readonly #onHosts: (hosts: readonly StaticHost[]) => void;
   readonly #discoverer: Discoverer;
+  #sources: readonly DiscoverySource[] = [];
   #given: readonly StaticHost[] = [];
   #discovered: readonly StaticHost[] = [];
 
@@ -49,11 +50,19 @@ export class OwnHosts {
 
   /** Names these hosts from now on, and what DNS finds for those that are to be discovered: at once what is known, the rest when it is. */
   name(sources: readonly DiscoverySource[]): void {
+    this.#sources = sources;
     this.#given = sources
       .filter(({ host }) => host.discovery === 'none')
       .map(({ pool, host }) => ({ name: hostIdOf(pool, host.name), url: host.url, weight: host.weight }));
     this.#onHosts(this.hosts);
     this.#discoverer.setSources(sources.filter(({ host }) => host.discovery !== 'none'));
+  }
+
+  /** Names these hosts besides those that are named already; of two with one id it is the new one. */
+  add(sources: readonly DiscoverySource[]): void {
+    const idOf = ({ pool, host }: DiscoverySource): string => hostIdOf(pool, host.name);
+    const ids = new Set(sources.map(idOf));
+    this.name([...this.#sources.filter((source) => !ids.has(idOf(source))), ...sources]);
   }
 
   /** The hosts that are named now. */

@@ -59,13 +59,18 @@ export interface TableSync {
   admitKnown(): void;
   /**
    * Takes another site and its pools. It is passed on when its hosts may be picked.
-   * @param nameHosts calls `setStatics` with the hosts that are named from now on
+   * @param nameHosts calls `setStatics`: first with the hosts of this site and of those before it, whose routes are still in
+   * use; and when the traffic thread has switched with those of this site alone
    */
-  setSite(inForce: SiteInForce, nameHosts: () => void): void;
+  setSite(inForce: SiteInForce, nameHosts: (hasSwitched: boolean) => void): void;
+  /** The traffic thread goes by the site that it was last sent. */
+  siteTaken(): void;
   /** Calls back when no site waits to be passed on: now, or later. */
   afterSite(call: () => void): void;
   /** The traffic thread has no requests any more of these pools. */
   dropPools(names: readonly string[]): void;
+  /** Takes hosts out that the site names no more. */
+  withdraw(names: readonly string[]): void;
   /** Replaces the hosts that this balancer names. */
   setStatics(statics: readonly StaticHost[]): void;
   /** Applies the operators' settings of all hosts. */
@@ -96,6 +101,9 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   let unanswered = 0;
   /** The site that waits for its hosts to be known; null: none. */
   let arriving: SiteInForce | null = null;
+  /** Sites that were passed on and that the traffic thread has not taken yet; and what names the hosts of the last one. */
+  let untaken = 0;
+  let nameArrived: (hasSwitched: boolean) => void = () => undefined;
   /** What waits for the site to be passed on. */
   let afterSite: (() => void)[] = [];
   /** The pools of the site that came last. */
@@ -130,6 +138,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     if (arriving === null || unanswered > 0) return;
     post({ type: 'site', ...arriving, pools: writer.pools });
     arriving = null;
+    untaken++;
     for (const call of afterSite) call();
     afterSite = [];
   }
@@ -282,8 +291,13 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       poolNames = new Set(inForce.site?.pools.map(({ name }) => name));
       writer.addPools([...poolNames]);
       arriving = inForce;
-      nameHosts();
+      nameArrived = nameHosts;
+      nameHosts(false);
       passSite();
+    },
+    siteTaken() {
+      untaken = Math.max(0, untaken - 1);
+      if (untaken === 0 && arriving === null) nameArrived(true);
     },
     afterSite(call) {
       if (arriving === null) call();
@@ -292,6 +306,10 @@ export function openTableSync(options: TableSyncOptions): TableSync {
     dropPools(names) {
       writer.dropPools(names.filter((name) => !poolNames.has(name)));
       rebuild();
+    },
+    withdraw(names) {
+      writer.withdraw(names);
+      if (writer.isListOld) rebuild();
     },
     setStatics: (statics) => announce(writer.setStatics(statics)),
     setOperatorStates(operatorStates) {

@@ -95,7 +95,14 @@ export class HostRegistry {
       entry.isUnassigned = isUnassigned;
       this.#pending.noteRow(entry.name);
     }
-    for (const name of this.#named.takeSite(siteHostsOf(site))) this.#settleUrl(name, nowMs);
+    for (const name of this.#named.takeSite(siteHostsOf(site))) {
+      const entry = this.#entries.get(name);
+      // At once: unlike the hosts of a balancer that restarts, it is not about to be named again.
+      if (entry !== undefined && !entry.hasAgent && !this.#named.isNamed(name)) this.#remove(entry, 'the site names it no more', nowMs);
+      this.#settleUrl(name, nowMs);
+      // Its weight may have changed.
+      this.#pending.noteRow(name);
+    }
   }
 
   /**

@@ -25,7 +25,7 @@ import { runProof } from './proof/proof.js';
 import { type BenchReport, checkWritable, formatReport } from './report.js';
 import { runRoute } from './route.js';
 import { runScaling } from './scaling.js';
-import { runSite } from './site.js';
+import { runSites } from './site.js';
 
 interface Bench {
   readonly flags: readonly (keyof BenchFlags)[];
@@ -59,7 +59,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: runProof,
   },
   churn: { flags: ['requests', 'connections'], run: runChurn },
-  site: { flags: ['rounds', 'connections'], run: runSite },
+  site: { flags: ['rounds', 'connections'], run: runSites },
   chaos: { flags: ['seed', 'rounds', 'only'], run: runChaos },
   ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };

@@ -1,9 +1,13 @@
 // The sites that `bench site` applies, one version after the other: with each some pools and hosts go and others come, and
 // rules of the rest change. All versions have the same requests, so that clients need not know which is in force. Pure.
 
-/** The size of the site. */
+/** Pools of each version. */
 export const SITE_POOLS = 50;
+
+/** Routes of each version. */
 export const SITE_ROUTES = 200;
+
+/** Hosts of each pool. */
 export const POOL_HOSTS = 4;
 
 /** Pools that are replaced by others with each version. */

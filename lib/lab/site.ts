@@ -41,7 +41,7 @@ interface SiteBalancer {
 }
 
 /** Runs the benchmark. */
-export async function runSite({ entry, flags, say, shutdown }: BenchContext): Promise<BenchReport> {
+export async function runSites({ entry, flags, say, shutdown }: BenchContext): Promise<BenchReport> {
   const applications = flags.rounds ?? DEFAULT_APPLICATIONS;
   const connections = flags.connections ?? DEFAULT_CONNECTIONS;
   const redis = await startLabRedis(entry, shutdown);

@@ -6,6 +6,8 @@ import type { SlotHost } from './slots.js';
 /** One host of the table. */
 export interface Entry extends SlotHost {
   isPublished: boolean;
+  /** The site names it no more, and its master has not published it since. */
+  isWithdrawn: boolean;
   /** When a new master's first table omitted it; NaN while it is named. */
   orphanedAtMs: number;
   /** The result of this balancer's own checks while there was no master; null without one. */
@@ -16,7 +18,7 @@ export interface Entry extends SlotHost {
 
 /** A new entry without figures; `predecessor` is the same host at its previous address. */
 export function newEntry({ slot, name, url, authority }: SlotHost, isPublished = false, predecessor?: Entry): Entry {
-  return { slot, name, url, authority, isPublished, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
+  return { slot, name, url, authority, isPublished, isWithdrawn: false, orphanedAtMs: Number.NaN, ownDown: null, predecessor };
 }
 
 /** An entry and its predecessors, newest first. */

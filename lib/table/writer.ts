@@ -136,11 +136,25 @@ export class TableWriter {
     for (const host of statics) {
       const { name, weight = 1 } = host;
       let entry = this.#entries.get(name);
+      if (entry !== undefined) this.#readmit(entry);
       if (entry === undefined) entry = this.#add(host, change);
       else if (!entry.isPublished && !isSamePlace(entry, host)) entry = this.#move(entry, host, change);
       if (entry !== undefined && !entry.isPublished && setWeight(this.#columns, entry.slot, weight)) this.#isListOld = true;
     }
     return change;
+  }
+
+  /**
+   * Takes hosts out that the site names no more, before the master says so: they are no candidates until it publishes them
+   * again. Those that report are left to it, since they have an agent.
+   */
+  withdraw(names: readonly string[]): void {
+    for (const name of names) {
+      const entry = this.#entries.get(name);
+      if (entry === undefined || this.#statics.has(name) || !Number.isNaN(this.#columns.reportedAt[entry.slot])) continue;
+      entry.isWithdrawn = true;
+      this.#isListOld = true;
+    }
   }
 
   /**
@@ -217,7 +231,7 @@ export class TableWriter {
     this.#isListOld = false;
     return this.#candidates.build(
       this.#pools.all.map(([, index]) => index),
-      Array.from(this.#entries.values(), (entry) => newestKnown(entry, this.#columns.known)),
+      [...this.#entries.values()].filter(({ isWithdrawn }) => !isWithdrawn).map((entry) => newestKnown(entry, this.#columns.known)),
       nowMs,
     );
   }
@@ -281,9 +295,9 @@ export class TableWriter {
 
   /** The table as rows: a new master starts from them if Redis has an older one. */
   rows(nowMs: number): HostRow[] {
-    // Leave out hosts that no master has published, unless own checks found them down.
+    // Leave out hosts that no master has published, unless own checks found them down, and those that the site names no more.
     return [...this.#entries.values()]
-      .filter((entry) => entry.isPublished || entry.ownDown === true)
+      .filter((entry) => !entry.isWithdrawn && (entry.isPublished || entry.ownDown === true))
       .map((entry) => {
         const row = readRow(this.#columns, { ...entry, isStatic: this.#statics.has(entry.name) }, nowMs);
         // Own checks made without a master are newer than the last table.
@@ -299,6 +313,7 @@ export class TableWriter {
     if (entry !== undefined && !isSamePlace(entry, host)) entry = this.#move(entry, host, change);
     entry ??= this.#add(host, change);
     if (entry === undefined) return;
+    this.#readmit(entry);
     entry.isPublished = true;
     entry.orphanedAtMs = Number.NaN;
     if (writeRow(this.#columns, entry.slot, row, nowMs)) this.#isListOld = true;
@@ -333,6 +348,11 @@ export class TableWriter {
     this.#isListOld = true;
     change.added.push(slotHostOf(entry));
     return entry;
+  }
+
+  #readmit(entry: Entry): void {
+    this.#isListOld ||= entry.isWithdrawn;
+    entry.isWithdrawn = false;
   }
 
   /** True when the operator's setting of the host changed. */

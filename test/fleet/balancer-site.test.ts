@@ -1,6 +1,7 @@
 // The site of whole balancers: applied everywhere, put back into a Redis that came back empty, kept on disk for a start
 // without Redis, and files that end a start.
 
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -84,6 +85,7 @@ test('with --state-dir a balancer that starts without Redis goes by the last sit
           async (each) => {
             await says(client, [each], '1');
             await until(() => each.lines.some((line) => line.startsWith('info a site is in force')));
+            await until(() => existsSync(join(stateDir, 'test.site.json')), { timeoutMs: SLOW_MS, what: 'the site on the disk' });
           },
           keepThread,
         );

@@ -163,4 +163,21 @@ test('hundred sites in a row use no more indexes than two of them', () => {
   assert.is(pools.all.length, MAX_POOLS, 'those beyond get none');
 });
 
+test('a host that the site names no more is out until its master publishes it again; one that reports is left to the master', () => {
+  const { writer, listed, change } = openStage();
+  change(buildRow('api/a1', { ageMs: null }), buildRow('api/a2', { ageMs: 10 }), buildRow('web/w1', { ageMs: null }));
+  writer.setStatics([{ name: 'web/w1', url: buildRow('web/w1').url }]);
+  writer.withdraw(['api/a1', 'api/a2', 'web/w1', 'api/unknown']);
+  assert.equal([listed('api'), listed('web')], [['api/a2'], ['web/w1']]);
+  assert.not(
+    writer.rows(0).some(({ name }) => name === 'api/a1'),
+    'nor does a new master inherit it',
+  );
+  change(buildRow('api/a1', { ageMs: null }));
+  assert.equal(listed('api'), ['api/a1', 'api/a2']);
+  writer.withdraw(['api/a1']);
+  writer.setStatics([{ name: 'api/a1', url: buildRow('api/a1').url }]);
+  assert.equal(listed('api'), ['api/a1', 'api/a2'], 'another site names it again');
+});
+
 test.run();
