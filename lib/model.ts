@@ -189,6 +189,19 @@ export interface HostRow extends HostFigures {
   readonly conflict?: string;
 }
 
+/** A pool as the master shows it to people. */
+export interface PoolRow {
+  readonly name: string;
+  readonly hosts: number;
+  /** Those of its hosts that are up. */
+  readonly up: number;
+  /** Requests per second, and all requests in flight, from the whole fleet. */
+  readonly rps: number;
+  readonly inflight: number;
+  /** As the site says; null where it says nothing. */
+  readonly algorithm: Algorithm | null;
+}
+
 /** The part of a row that changes about once a second, with a report. */
 export type FiguresRow = Pick<HostRow, 'name' | 'cpu' | 'memory' | 'cores' | 'ageMs'>;
 

@@ -10,7 +10,7 @@ import type { RedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
-import { publishTable, writeHosts } from '../redis/host-store.js';
+import { publishTable, readPoolNames, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
@@ -26,7 +26,8 @@ import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
 import { Intake } from './intake.js';
 import { inherit, type Known } from './inheritance.js';
-import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
+import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHashes } from './stored-hashes.js';
+import { poolRowsOf, StoredPools } from './stored-pools.js';
 import { OtherBalancers } from './other-balancers.js';
 import { Strangers } from './strangers.js';
 import { WriteTrouble } from './write-trouble.js';
@@ -83,9 +84,11 @@ export interface Mastership {
 /** Starts to receive and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, publisher, gate, signer, keys, clock, count, log, term, mastership } = options;
-  let health = healthByPool(options.site, options.health);
+  let { site } = options;
+  let health = healthByPool(site, options.health);
   const registry = new HostRegistry((pool) => health.of(pool));
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
+  const storedPools = new StoredPools();
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
   const trouble = new WriteTrouble(log, options.leaseTtlMs);
@@ -159,15 +162,17 @@ export function startMastership(options: MastershipOptions): Mastership {
     const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
+    const pools = isStoring ? storedPools.take(MAX_HASHES, nowMs) : { pools: [], gonePools: [] };
     // More may be due.
-    isStoreDue = names.length === MAX_HASHES;
+    isStoreDue = names.length === MAX_HASHES || pools.pools.length === MAX_HASHES;
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
     // Without anything to store, no script has to check the term: every balancer drops tables of an older one.
-    const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
+    const stores = [rows, message.hosts, message.gone, pools.pools, pools.gonePools];
+    const isQuiet = snapshot === null && stores.every(({ length }) => length === 0);
     const outcome = isQuiet
       ? publishTable(publisher, keys, message, signer)
-      : await writeHosts(client, keys, { message, snapshot, rows }, Date.now(), signer);
+      : await writeHosts(client, keys, { message, snapshot, rows, ...pools }, Date.now(), signer);
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -182,6 +187,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         // It may or may not have been published; the next one is full, which closes any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
+        storedPools.failed(pools);
         if (trouble.failed(nowMs, clock(), outcome.reason)) options.onUnwritten(term, outcome.reason);
         gathering.again(RETRY_FLUSH_MS);
         return;
@@ -219,6 +225,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
     }
     stored.tick(nowMs);
+    storedPools.tick(poolRowsOf(registry.rows(nowMs), site), nowMs);
     void strangers.tick(nowMs, client, keys, registry).then(() => gathering.soon());
   }
 
@@ -240,8 +247,12 @@ export function startMastership(options: MastershipOptions): Mastership {
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options, gate);
     registry.seed(rows, clock(), costs);
-    nameHosts(options.site);
+    nameHosts();
     if (isStopped) return;
+    void readPoolNames(client, keys).then(
+      (names) => storedPools.found(names),
+      () => undefined,
+    );
     isStarted = true;
     intake.begin();
     checks = checkHosts();
@@ -249,7 +260,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   /** The hosts that the site names, and those of the command line that count beside it. */
-  function nameHosts(site: Site | null): void {
+  function nameHosts(): void {
     health = healthByPool(site, options.health);
     registry.nameSite(site, clock());
     registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
@@ -257,7 +268,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   const timer = setInterval(tick, TICK_MS);
   const storeTimer = setInterval(() => {
-    isStoreDue = stored.isAnyDue(clock());
+    isStoreDue = stored.isAnyDue(clock()) || storedPools.isAnyDue(clock());
     gathering.soon(true);
   }, STORE_EVERY_MS);
   void begin();
@@ -273,8 +284,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   return {
-    setSite(site) {
-      nameHosts(site);
+    setSite(next) {
+      site = next;
+      nameHosts();
       gathering.soon();
     },
     onKeys() {

@@ -7,7 +7,7 @@ import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { isDenial, reasonOf } from './reason.js';
 import { readReply } from './replies.js';
-import { isHostId, isName, originOf } from './names.js';
+import { isHostId, isName, isPoolName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
 import { splitSignature } from './signature.js';
@@ -63,6 +63,17 @@ export interface HostRecord {
   readonly reported: string | null;
 }
 
+/** A pool's row. */
+export interface PoolRecord {
+  readonly name: string;
+  readonly hosts: number | null;
+  readonly up: number | null;
+  readonly rps: number | null;
+  readonly inflight: number | null;
+  /** As the site says; '' where it says nothing. */
+  readonly algorithm: string;
+}
+
 /** The whole fleet at one moment. */
 export interface FleetView {
   readonly namespace: string;
@@ -72,6 +83,7 @@ export interface FleetView {
   readonly site: SiteView | null;
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostRecord[];
+  readonly pools: readonly PoolRecord[];
   /** Problems with the data in Redis, one phrase each. */
   readonly problems: readonly string[];
 }
@@ -90,9 +102,10 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
       problems.push(`${key} holds another type than Meercat writes`);
       return empty;
     });
-  const [balancerNames, hostNames, master, term, settings, site] = await Promise.all([
+  const [balancerNames, hostNames, poolNames, master, term, settings, site] = await Promise.all([
     tolerate(keys.balancers, client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.hosts, client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)), []),
+    tolerate(keys.pools, client.zrange(keys.pools, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.master, client.hget(keys.master, 'name'), null),
     tolerate(keys.term, client.get(keys.term), null),
     tolerate(keys.settings, client.hgetall(keys.settings), {}),
@@ -105,6 +118,7 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   const inForce = isSigning ? Object.fromEntries(Object.entries(settings).filter(([field]) => !unsigned.includes(field))) : settings;
   const { operatorStates, wrong } = parseSettings(inForce);
   const hosts = await readHashes(client, hostNames.filter(isHostId).toSorted(compareNames), keys.host);
+  const pools = await readHashes(client, poolNames.filter(isPoolName).toSorted(compareNames), keys.pool);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   if (unsigned.length > 0) {
     const fields = unsigned
@@ -125,6 +139,7 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     site: siteViewOf(keys, site, ring, balancers),
     balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
+    pools: pools.map(([name, fields]) => poolView(name, fields)),
     problems: [...problems, ...siteProblems(keys, site, ring, balancers), ...masterless(balancers), ...keyProblems(balancers)],
   };
 }
@@ -263,6 +278,17 @@ function hostView(name: string, hash: Hash, operator: OperatorState | null): Hos
     longLived: numberOf(hash.long_lived),
     rps: numberOf(hash.rps),
     reported: textOf(hash.reported) || null,
+  };
+}
+
+function poolView(name: string, hash: Hash): PoolRecord {
+  return {
+    name,
+    hosts: numberOf(hash.hosts),
+    up: numberOf(hash.up),
+    rps: numberOf(hash.rps),
+    inflight: numberOf(hash.inflight),
+    algorithm: textOf(hash.algorithm),
   };
 }
 
