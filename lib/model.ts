@@ -185,6 +185,8 @@ export interface HostRow extends HostFigures {
   readonly weight?: number;
   /** Whether there is no pool for it: no requests go there. For people; stored, not published. Absent: there is one. */
   readonly isUnassigned?: boolean;
+  /** Balancers that name it with --host and those that do not, for people; stored, not published. Absent: all, or none. */
+  readonly partlyNamed?: { readonly by: readonly string[]; readonly notBy: readonly string[] };
   /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
 }

@@ -13,6 +13,7 @@ import { writeCosts } from '../redis/cost-store.js';
 import { publishTable, readPoolNames, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
+import { partlyNamedPhrases } from '../redis/partly-named.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
@@ -95,6 +96,8 @@ export function startMastership(options: MastershipOptions): Mastership {
   const intake = new Intake({ keys, gate, registry, others, clock, count, onTaken: (isLoadAlone) => gathering.soon(isLoadAlone) });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
+  /** What the log has said of hosts that not all balancers name. */
+  let warnedOf: ReadonlySet<string> = new Set();
   let isStopped = false;
   let isWriting = false;
   // The first table is full, so that balancers need nothing of an earlier master's.
@@ -218,6 +221,9 @@ export function startMastership(options: MastershipOptions): Mastership {
     used = performance.eventLoopUtilization();
     budget.take(performance.eventLoopUtilization(used, since).utilization);
     for (const name of registry.tick(nowMs)) stored.changed(name);
+    const unions = partlyNamedPhrases(registry.partlyNamed);
+    for (const phrase of unions) if (!warnedOf.has(phrase)) log('warn', `--host differs between balancers: ${phrase}`);
+    warnedOf = new Set(unions);
     if (others.areUnheard(nowMs)) options.onUnheard(term);
     registry.learn(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {

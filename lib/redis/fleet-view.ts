@@ -6,6 +6,7 @@ import type { Commands } from './connect.js';
 import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { isDenial, reasonOf } from './reason.js';
+import { partlyNamedPhrases, readPartlyNamed } from './partly-named.js';
 import { readReply } from './replies.js';
 import { isHostId, isName, isPoolName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
@@ -128,6 +129,11 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     problems.push(`${keys.settings}: not signed with the fleet’s key${isSigning ? ', and ignored' : ''}: ${fields}`);
   }
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
+  const partly = hosts.flatMap(([name, { named_by, not_named_by }]) => {
+    const naming = readPartlyNamed(named_by, not_named_by);
+    return naming === null ? [] : [[name, naming] as const];
+  });
+  problems.push(...partlyNamedPhrases(partly));
   // The host may come back, or a new host may take the name.
   const known = new Set(hostNames);
   for (const [name, word] of operatorStates)

@@ -7,6 +7,7 @@ import type { HostRow, HostTable, PoolRow, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
 import { isHostId, isPoolName } from './names.js';
+import { namesField } from './partly-named.js';
 import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
 import type { MessageGate } from './message-gate.js';
@@ -181,6 +182,7 @@ function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
     ...['agent', row.isStatic ? 'no' : 'yes', 'weight', row.weight ?? 1],
     ...['unassigned', row.isUnassigned === true ? 1 : ''],
     ...['conflict', row.conflict ?? ''],
+    ...['named_by', namesField(row.partlyNamed?.by ?? []), 'not_named_by', namesField(row.partlyNamed?.notBy ?? [])],
     ...['reported', row.ageMs === null ? '' : new Date(nowEpochMs - row.ageMs).toISOString()],
   ];
 }

@@ -93,6 +93,8 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       weight: '1',
       unassigned: '',
       conflict: '',
+      named_by: '',
+      not_named_by: '',
       reported: '2026-01-02T03:04:05.000Z',
     });
     assert.equal([await client.hget(KEYS.host('api/h1'), 'pool'), await readHostNames(client, KEYS)], ['api', ['api/h1', 'h1', 's1']]);
