@@ -2,7 +2,7 @@
 
 import type { Algorithm } from '../model.js';
 import type { Site, SitePool } from '../site-model.js';
-import type { HealthRules, TrafficConfig } from './traffic-config.js';
+import { type HealthRules, healthRulesOf, type TrafficConfig } from './traffic-config.js';
 
 /** Maximum attempts where the site says nothing else: one retry, so that a dying fleet is not hammered. */
 export const USUAL_ATTEMPTS = 2;
@@ -43,10 +43,11 @@ export function poolRulesOf(pool: SitePool | undefined, config: TrafficConfig): 
 
 /** The health rules of a pool; without one, those of the flags. */
 export function healthOf(pool: SitePool | undefined, config: HealthRules): HealthRules {
+  const rules = healthRulesOf(config);
   const health = pool?.health;
-  if (health === undefined) return config;
+  if (health === undefined) return rules;
   return {
-    ...config,
+    ...rules,
     healthPath: health.path ?? config.healthPath,
     healthIntervalMs: health.intervalMs ?? config.healthIntervalMs,
     healthTimeoutMs: health.timeoutMs ?? config.healthTimeoutMs,

@@ -33,6 +33,7 @@ import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
+import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -166,6 +167,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, readDocument, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),
@@ -175,6 +177,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       siteHosts = new Set(siteHostsOf(inForce.site).map(({ name }) => name));
       table.setSite(inForce, () => ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(flagHosts.beside(inForce.site))]));
       hosts.setSite(inForce.site);
+      secrets.onSite(inForce.site);
     },
   });
 
@@ -239,6 +242,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       inband.balancers = order.length;
       loads.setBalancers(order.length);
       names.onHeartbeat();
+      void secrets.check();
       candidacy.check();
     },
     onTerm: sawTerm,
@@ -306,6 +310,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       lease,
       heartbeats,
       site,
+      secrets,
     }),
     async stop() {
       heartbeats.stop();
@@ -317,7 +322,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
-        lease.stop().then(() => membership.leave()),
+        Promise.all([lease.stop().then(() => membership.leave()), site.saved, secrets.saved]),
         new Promise((resolve) => {
           timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
         }),
