@@ -194,8 +194,23 @@ export interface HostRow extends HostFigures {
   readonly weight?: number;
   /** Whether there is no pool for it: no requests go there. For people; stored, not published. Absent: there is one. */
   readonly isUnassigned?: boolean;
+  /** Balancers that name it with --host and those that do not, for people; stored, not published. Absent: all, or none. */
+  readonly partlyNamed?: { readonly by: readonly string[]; readonly notBy: readonly string[] };
   /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
+}
+
+/** A pool as the master shows it to people. */
+export interface PoolRow {
+  readonly name: string;
+  readonly hosts: number;
+  /** Those of its hosts that are up. */
+  readonly up: number;
+  /** Requests per second, and all requests in flight, from the whole fleet. */
+  readonly rps: number;
+  readonly inflight: number;
+  /** As the site says; null where it says nothing. */
+  readonly algorithm: Algorithm | null;
 }
 
 /** The part of a row that changes about once a second, with a report. */

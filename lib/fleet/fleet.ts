@@ -12,7 +12,7 @@ import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
-import { countingStatics, siteHostsOf } from '../site-hosts.js';
+import { siteHostsOf } from '../site-hosts.js';
 import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
@@ -37,7 +37,7 @@ import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
-import { OwnHosts, siteSourcesOf, sourcesOf } from './own-hosts.js';
+import { FlagHosts, OwnHosts, siteSourcesOf, sourcesOf } from './own-hosts.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
@@ -128,6 +128,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  const flagHosts = new FlagHosts(config.statics, log);
   let health = healthByPool(null, config.health);
   /** The hosts that the site names by their URLs. */
   let siteHosts: ReadonlySet<string> = new Set();
@@ -175,7 +176,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onSite(inForce) {
       health = healthByPool(inForce.site, config.health);
       const ofSite = siteHostsOf(inForce.site).map(({ name }) => name);
-      const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))];
+      const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(flagHosts.beside(inForce.site))];
       table.setSite(inForce, (hasSwitched) => {
         const before = siteHosts;
         siteHosts = new Set(hasSwitched ? ofSite : [...before, ...ofSite]);
