@@ -13,6 +13,8 @@ import type { Outbox } from './outbox.js';
 import { createPolicy } from './routing/policy.js';
 import { Random } from './routing/random.js';
 import type { Shutdown } from './shutdown.js';
+import { shareLeaseMs } from './site-limits.js';
+import { RateLimits } from './traffic/rate-limits.js';
 import { type SharedContext, SiteSwitch } from './traffic/site-switch.js';
 import type { TableColumns } from './table/layout.js';
 import type { ToFleet } from './thread-messages.js';
@@ -113,7 +115,14 @@ export function prepareRequests({
     columns,
     config,
     hosts,
+    deadlines,
     random,
+    rates: new RateLimits({
+      secret: null,
+      namespace: config.namespace,
+      answerMs: shareLeaseMs(config.leaseTtlMs),
+      isTrusted: shared.isTrusted,
+    }),
     policyOf: (algorithm) => createPolicy(algorithm, random, picks),
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });

@@ -85,6 +85,10 @@ export function listenToFleet({
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
         break;
+      case 'limits':
+        siteSwitch.takeLimits(message);
+        if (message.isAsked) toFleet.post({ type: 'limit-keys', keys: siteSwitch.busyKeys() });
+        break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });
         break;

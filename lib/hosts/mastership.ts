@@ -18,11 +18,13 @@ import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
 import type { Site } from '../site-model.js';
 import { countingStatics } from '../site-hosts.js';
+import { shareLeaseMs } from '../site-limits.js';
 import type { Count } from '../table/counters.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
+import { LimitMaster } from './limit-master.js';
 import { Intake } from './intake.js';
 import { inherit, type Known } from './inheritance.js';
 import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
@@ -57,6 +59,8 @@ export interface MastershipOptions extends Known {
   readonly tls: HostTls;
   /** A write that fails for this long won't succeed soon. */
   readonly leaseTtlMs: number;
+  /** When Redis last came back; -Infinity if it was never away. */
+  readonly redisBackAtMs: number;
   /** The id that its tables are stamped with. */
   readonly mastership: string;
   /** The site in force at the election; null: none. */
@@ -76,6 +80,8 @@ export interface Mastership {
   onKeys(): void;
   /** Another site is in force; null: none. */
   setSite(site: Site | null): void;
+  /** A balancer has left the fleet in good order. */
+  onLeft(balancer: string): void;
   stop(): void;
 }
 
@@ -87,7 +93,11 @@ export function startMastership(options: MastershipOptions): Mastership {
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
   const trouble = new WriteTrouble(log, options.leaseTtlMs);
-  const intake = new Intake({ keys, gate, registry, others, clock, count, onTaken: (isLoadAlone) => gathering.soon(isLoadAlone) });
+  const intake = new Intake({
+    ...{ keys, gate, registry, others, clock, count },
+    limits: { onLoad: (message) => limits.onLoad(message) },
+    onTaken: (isLoadAlone) => gathering.soon(isLoadAlone),
+  });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   let isStopped = false;
@@ -104,6 +114,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isSnapshotRefused = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Whether the subscription has been lost since it was last ready. */
+  let wasLost = false;
+  const sayDenial = logDenial(log, keys.reports);
   const subscription = openSubscription(
     options.address,
     [keys.reports, keys.load],
@@ -115,9 +128,14 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Also after each reconnect, since Redis may have come back empty.
       onReady: () => {
         isFullDue = true;
+        if (wasLost) limits.onRedisBack();
+        wasLost = false;
         gathering.soon();
       },
-      onLost: logDenial(log, keys.reports),
+      onLost(reason) {
+        wasLost = true;
+        sayDenial(reason);
+      },
     },
   );
 
@@ -126,8 +144,15 @@ export function startMastership(options: MastershipOptions): Mastership {
     clock,
     subscription,
     waitMs: (isLoadAlone) => gatherMs(everyMs(), isLoadAlone),
-    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
+    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue || limits.isDue),
     flush: () => void flush(),
+  });
+
+  const limits = new LimitMaster({
+    leaseMs: shareLeaseMs(options.leaseTtlMs),
+    ...{ term, seq, clock, count, everyMs },
+    redisBackAtMs: options.redisBackAtMs,
+    onDue: () => gathering.soon(true),
   });
 
   async function flush(): Promise<void> {
@@ -153,6 +178,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       allRows,
       costs: registry.costs,
       everyMs: everyMs(),
+      limits: limits.deal(seq),
     });
     const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
@@ -237,9 +263,9 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options, gate);
+    if (isStopped) return;
     registry.seed(rows, clock(), costs);
     nameHosts(options.site);
-    if (isStopped) return;
     isStarted = true;
     intake.begin();
     checks = checkHosts();
@@ -250,6 +276,7 @@ export function startMastership(options: MastershipOptions): Mastership {
   function nameHosts(site: Site | null): void {
     registry.nameSite(site, clock());
     registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
+    limits.setSite(site);
   }
 
   const timer = setInterval(tick, TICK_MS);
@@ -266,6 +293,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     clearInterval(storeTimer);
     checks?.stop();
     gathering.stop();
+    limits.stop();
     subscription.close();
   }
 
@@ -274,6 +302,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       nameHosts(site);
       gathering.soon();
     },
+    onLeft: (balancer) => limits.leave(balancer),
     onKeys() {
       isFullDue = true;
       gathering.soon();

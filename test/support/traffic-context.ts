@@ -94,6 +94,7 @@ export function buildTrafficStage(
     reasonLog: undefined,
     ids: undefined,
     policy,
+    limit: undefined,
   };
   return {
     columns,

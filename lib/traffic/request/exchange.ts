@@ -17,6 +17,7 @@ import type { AttemptContext } from './attempt-context.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
 import { pick, type PickContext } from './pick.js';
+import type { PoolLimit } from './pool-limit.js';
 import { requestIdOf } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
@@ -24,7 +25,7 @@ import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
-import { waitFor, whyBusy } from './waiting.js';
+import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
 /** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
@@ -56,6 +57,8 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   respond: PreparedAnswer | undefined;
   /** Replaced as a whole when the site or an operator sets another algorithm. */
   policy: Policy;
+  /** The fleet's limit on requests in flight to the pool; undefined: none. */
+  limit: PoolLimit | undefined;
 }
 
 /** The end of an exchange. `fault` is undefined whatever the answer was; else a bug of ours, and the client has no answer. */
@@ -92,7 +95,9 @@ class Exchange implements AttemptOwner, Story {
   /** The slot of the host that failed the last attempt; -1: none. */
   #excluded = -1;
   #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
-  /** Deadline for waiting in host queues; NaN until it first waits. */
+  /** The limit of which it has a place; undefined: none. */
+  #place: PoolLimit | undefined;
+  /** Deadline for waiting in queues; NaN until it first waits. */
   #queueDeadlineMs = Number.NaN;
   #isOver = false;
 
@@ -126,7 +131,12 @@ class Exchange implements AttemptOwner, Story {
       this.#refuse(route.code, route.reason);
       return;
     }
-    const { action, pools } = route;
+    const { action, limit, pools } = route;
+    if (limit !== undefined && !limit.admits(client, this.startedMs)) {
+      this.#openInLog();
+      this.#limit('limited_rate', limit.refusal(), `more requests than the rate limit of the route in line ${route.line} allows`);
+      return;
+    }
     if (action.kind === 'answer') {
       this.#answer(() => answerByRoute(client, action, schemeOf(client.facts, client.head.headers)));
       return;
@@ -171,8 +181,36 @@ class Exchange implements AttemptOwner, Story {
         this.#cost,
         (costs.classCost[this.#classId] as number) > 0,
       );
-    if (refusal === undefined) this.#pick(this.startedMs);
+    if (refusal === undefined) this.#takePlace(this.startedMs);
     else this.#refuse(refusal.code, refusal.reason);
+  }
+
+  /** Takes a place among the requests that the fleet may have in flight to the pool. */
+  #takePlace(nowMs: number): void {
+    const { limit } = this.#context;
+    if (limit === undefined || limit.tryBegin(nowMs)) {
+      this.#place = limit;
+      this.#pick(nowMs);
+    } else {
+      void this.#waitForPlace(limit, nowMs);
+    }
+  }
+
+  async #waitForPlace(limit: PoolLimit, fromMs: number): Promise<void> {
+    const { clock, timeouts } = this.#context;
+    try {
+      if (Number.isNaN(this.#queueDeadlineMs)) this.#queueDeadlineMs = fromMs + timeouts.queueTimeoutMs;
+      const turn = await waitForPlace(this.#context, this.#client, limit, this.#queueDeadlineMs);
+      const nowMs = clock();
+      this.queuedMs += nowMs - fromMs;
+      if (turn === 'room') this.#place = limit;
+      if (this.#client.isGone) this.#loseClient();
+      else if (turn === 'room') this.#pick(nowMs);
+      else if (turn === 'again') this.#takePlace(nowMs);
+      else this.#limit('limited_fleet', limit.answer, whyLimited(turn, timeouts.queueTimeoutMs));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #pick(nowMs: number): void {
@@ -262,6 +300,15 @@ class Exchange implements AttemptOwner, Story {
     this.#record();
   }
 
+  /** Ends the request with 429, since a limit of the fleet is reached. */
+  #limit(counter: 'limited_fleet' | 'limited_rate', answer: PreparedAnswer, reason: string): void {
+    this.#context.count(counter);
+    this.#context.count('requests_failed');
+    this.#note('refused', reason, null);
+    this.#client.answerWith(answer);
+    this.#record();
+  }
+
   /** Logs a failure. @param host the host that was asked; null: none */
   #note(outcome: LoggedOutcome, reason: string, host: string | null): void {
     const { reasonLog, ids } = this.#context;
@@ -296,6 +343,7 @@ class Exchange implements AttemptOwner, Story {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#context.use.requests--;
+    this.#place?.end(this.#context.clock());
     this.#onEnd(this.#client, fault);
   }
 }
