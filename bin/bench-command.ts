@@ -12,11 +12,11 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, chaos, ablation',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos, ablation',
     )
     .argument(
       '<name>',
-      'failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, chaos or ablation',
+      'failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos or ablation',
     )
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
@@ -152,6 +152,10 @@ Benchmarks, what they take, and their goals:
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
                                                      first, no error inside, every answer owed is given
+  site        how a fleet takes one site after the other under load: the time until each is in force everywhere,
+              and what balancers still hold afterwards
+              --rounds 100 --connections 64          goals: < 1000 ms, no request failed, no connection closed,
+                                                     nothing grows
   chaos       what the fleet promises (docs/faults.md) under kills, freezes, partitions, a Redis that forgets,
               hosts that fail and forged messages; a violation has the shortest history that shows it
               --seed 1 --rounds 60 --only FAULT,FAULT

@@ -28,10 +28,10 @@ export async function runBenchmark(name: string, { json, ...flags }: BenchmarkFl
 }
 
 /** A demo host of `meercat up`; it tells its port to its parent. */
-export async function runDemoHost(flags: { readonly name: string; readonly port: string }): Promise<void> {
+export async function runDemoHost(flags: { readonly name: string; readonly port: string; readonly showRequest?: true }): Promise<void> {
   const { startDemoHost } = await import('../lib/up/demo-host.js');
   const shutdown = createShutdown(() => undefined);
-  const host = await startDemoHost(flags.name, parsePort('--port', flags.port));
+  const host = await startDemoHost({ name: flags.name, port: parsePort('--port', flags.port), isShowing: flags.showRequest ?? false });
   shutdown.add(() => host.close());
   stopOnSignals(shutdown, () => undefined);
   process.send?.({ port: host.port });

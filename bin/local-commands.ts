@@ -8,7 +8,7 @@ import { completeAddress } from '../lib/redis/address.js';
 import { DEFAULT_POOL } from '../lib/site-model.js';
 import { Flag, type UnknownVariable } from './flag.js';
 import { AGENT_CHECK_BIND, runAgent } from './run-agent.js';
-import { DEMO_HOSTS, runUp } from './run-up.js';
+import { DEMO_HOSTS, DEMO_HOSTS_PER_POOL, runUp } from './run-up.js';
 import {
   algorithmFlag,
   fleetKeyFlag,
@@ -29,7 +29,11 @@ export function addUp(program: Command): Command {
     .addOption(new Flag('--balancers <n>', 'how many balancers', { parse: (text) => parseInteger('--balancers', text, 1, 64) }).default(3))
     .addOption(
       // Without a default of commander's, so that it is seen whether it was given.
-      new Flag('--hosts <n>', `how many demo hosts (default: ${DEMO_HOSTS})`, { parse: (text) => parseInteger('--hosts', text, 1, 64) }),
+      new Flag(
+        '--hosts <n>',
+        `how many demo hosts; with --site, in each pool without hosts (default: ${DEMO_HOSTS}; ${DEMO_HOSTS_PER_POOL} with --site)`,
+        { parse: (text) => parseInteger('--hosts', text, 1, 64) },
+      ),
     )
     .addOption(
       new Flag('--port <port>', "the first balancer's port; the next ones follow", {
@@ -54,6 +58,8 @@ export function addUp(program: Command): Command {
       `
 Without --redis it starts redis-server or valkey-server from the PATH, on loopback and without files;
 when neither is installed, a Redis in JavaScript that is only for trying out.
+With --site each pool gets demo hosts: those that the site names at 127.0.0.1 where nothing listens yet, and
+in pools that name no hosts some with agents. They answer with the request that reached them.
 Ctrl-C stops all of it, and so does the end of the terminal or of whoever reads the output. meercat restart
 restarts the balancers one after the other.
 
@@ -61,6 +67,7 @@ Examples:
   meercat up                                                three balancers, three demo hosts, a Redis
   meercat up --balancers 5 --hosts 10 --port 9000           balancers on the ports 9000 to 9004
   meercat up --host http://127.0.0.1:3000                   before a server that runs already
+  meercat up --site site.yaml                               pools and routes, with two demo hosts in each pool
 ${helpEnd(
   '0 stopped; 1 a port is taken, a part did not start, or it was ended by force',
   'those of meercat balancer and meercat agent, which it starts',

@@ -103,7 +103,12 @@ ${helpEnd('0 done; 1 could not be done; 130, 143 simulate was ended by Ctrl-C or
     out.write(`${readVersion()}\n`);
     throw new CommanderError(0, 'commander.version', readVersion());
   });
-  program.command('demo-host', { hidden: true }).requiredOption('--name <name>').requiredOption('--port <port>').action(runDemoHost);
+  program
+    .command('demo-host', { hidden: true })
+    .requiredOption('--name <name>')
+    .requiredOption('--port <port>')
+    .option('--show-request')
+    .action(runDemoHost);
   program.command('embedded-redis', { hidden: true }).requiredOption('--port <port>').action(runEmbedded);
 
   program.commands.forEach(refuseRepeated);

@@ -67,7 +67,7 @@ export async function runApply(file: string | undefined, flags: ApplyFlags): Pro
 }
 
 /** `meercat site`. */
-export async function runSite(flags: FleetFlags): Promise<void> {
+export async function runPrintSite(flags: FleetFlags): Promise<void> {
   const options = optionsOf(flags);
   const { printSite } = await import('../lib/console/site.js');
   await printSite(options, process.stdout);
@@ -89,7 +89,10 @@ async function readDocumentOf(file: string): Promise<CheckedDocument> {
 async function ask(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+    // Ctrl-D and Ctrl-C end the input without an answer.
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const answer = await Promise.race([terminal.question(question), closed]);
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();
   }

@@ -10,8 +10,9 @@ import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import { ENTRY } from './commands.js';
 
-/** Demo hosts of `up` when nothing is said of hosts. */
+/** Demo hosts of `up` when nothing is said of hosts; with a site, in each pool that names none. */
 export const DEMO_HOSTS = 3;
+export const DEMO_HOSTS_PER_POOL = 2;
 
 interface UpFlags {
   readonly balancers: number;
@@ -41,6 +42,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const { site: siteFile = '', stateDir = '' } = flags;
   const { readSiteSource } = await import('../lib/config/site-source.js');
   await readSiteSource({ siteFile, isSitePublished: true, stateDir });
+  const perPool = siteFile === '' ? DEMO_HOSTS : DEMO_HOSTS_PER_POOL;
   const lines: string[] = [];
   const shutdown = createShutdown(() => undefined);
   let isStopping = false;
@@ -61,7 +63,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const starting = startLocalFleet(
     {
       balancers: flags.balancers,
-      hosts: flags.hosts ?? DEMO_HOSTS,
+      hosts: flags.hosts ?? perPool,
       port: flags.port,
       redis: flags.redis ?? null,
       namespace: flags.namespace,

@@ -21,6 +21,8 @@ export interface FleetState {
   pools: readonly NamedPool[];
   /** The fleet's site; null while it has none, or this balancer goes by a file of its own. */
   site: StoredSite | null;
+  /** The secret of sticky cookies that the fleet shares; '' while none is known. */
+  secret: string;
 }
 
 /** What the messages act on. */
@@ -47,9 +49,13 @@ export function listenToFleet({
   return (message) => {
     switch (message.type) {
       case 'hosts':
-        for (const { slot } of message.removed) hosts.remove(slot);
+        for (const host of message.removed) {
+          hosts.remove(host.slot);
+          siteSwitch.hostWent(host);
+        }
         for (const host of message.added) {
           hosts.add(host);
+          siteSwitch.hostCame(host);
           explainer.hostCame(host);
         }
         if (message.added.length === 0) break;
@@ -88,6 +94,10 @@ export function listenToFleet({
       case 'limits':
         siteSwitch.takeLimits(message);
         if (message.isAsked) toFleet.post({ type: 'limit-keys', keys: siteSwitch.busyKeys() });
+        break;
+      case 'secrets':
+        state.secret = message.shared;
+        siteSwitch.setSecrets(message.secrets.map((secret) => Buffer.from(secret, 'hex')));
         break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });

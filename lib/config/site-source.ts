@@ -27,12 +27,13 @@ export async function readSiteSource({
   stateDir,
 }: Pick<BalancerConfig, 'siteFile' | 'isSitePublished' | 'stateDir'>): Promise<SiteSource> {
   if (stateDir !== '') checkFolder(stateDir);
-  return { document: siteFile === '' ? '' : await readOwnDocument(siteFile), isPublished: isSitePublished, stateDir };
+  return { document: siteFile === '' ? '' : (await readSiteOfFlag(siteFile)).text, isPublished: isSitePublished, stateDir };
 }
 
-async function readOwnDocument(file: string): Promise<string> {
+/** The document of --site. Rejects with MEERCAT_BAD_CONFIG. */
+export async function readSiteOfFlag(file: string): Promise<CheckedDocument> {
   try {
-    return (await checkDocument(file, readSiteFile(file))).text;
+    return await checkDocument(file, readSiteFile(file));
   } catch (error) {
     if (!(error instanceof MeercatError)) throw error;
     throw new MeercatError(error.code, `--site ${error.message}`, { cause: error });

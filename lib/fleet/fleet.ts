@@ -2,6 +2,7 @@
 // here may wait for Redis; no request ever waits for this.
 
 import { monotonicClock } from '../clock.js';
+import { healthByPool } from '../config/pool-rules.js';
 import { readDocument } from '../config/site-source.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
@@ -33,6 +34,7 @@ import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
+import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -133,6 +135,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  let health = healthByPool(null, config.health);
   /** The hosts that the site names by their URLs. */
   let siteHosts: ReadonlySet<string> = new Set();
   const ownHosts = new OwnHosts({
@@ -149,7 +152,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
-  const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const ownChecks = new OwnChecks({ table, rules: () => health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
     clock,
     log,
@@ -170,17 +173,20 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, readDocument, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
+      health = healthByPool(inForce.site, config.health);
       siteHosts = new Set(siteHostsOf(inForce.site).map(({ name }) => name));
       table.setSite(inForce, () =>
         ownHosts.name([...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))]),
       );
       limits.setSite(inForce.site, table.writer.pools);
       hosts.setSite(inForce.site);
+      secrets.onSite(inForce.site);
     },
   });
 
@@ -246,6 +252,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.setBalancers(order.length);
       limits.setBalancers(order.length);
       names.onHeartbeat();
+      void secrets.check();
       candidacy.check();
     },
     onTerm: sawTerm,
@@ -315,6 +322,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       lease,
       heartbeats,
       site,
+      secrets,
     }),
     async stop() {
       heartbeats.stop();
@@ -326,7 +334,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
-        lease.stop().then(() => membership.leave()),
+        Promise.all([lease.stop().then(() => membership.leave()), site.saved, secrets.saved]),
         new Promise((resolve) => {
           timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
         }),

@@ -1,17 +1,12 @@
 // The last good site on this machine's disk (--state-dir): a balancer that starts while Redis is away goes by it. Written
 // beside and renamed, so that a crash leaves the old or the new one; several processes share it, and the newest stays.
 
-import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readSavedSite, savedSitePath } from '../config/saved-site.js';
 import { fileReason } from '../file-reason.js';
 import type { Log } from '../log.js';
-import { readRegularFile } from '../read-file.js';
-import { decodeStoredSite, encodeStoredSite, MAX_DOCUMENT_BYTES } from '../redis/stored-site.js';
+import { encodeStoredSite } from '../redis/stored-site.js';
 import type { StoredSite } from '../site-model.js';
-
-/** In JSON a character takes at most six bytes; the other fields are small. */
-const MAX_FILE_BYTES = 6 * MAX_DOCUMENT_BYTES + (64 << 10);
+import { replaceFile } from '../write-file.js';
 
 /** The file of one fleet. */
 export class SiteFile {
@@ -21,18 +16,13 @@ export class SiteFile {
   #saving: Promise<void> = Promise.resolve();
 
   constructor(folder: string, namespace: string, log: Log) {
-    // A namespace may have a slash.
-    this.path = join(folder, `${encodeURIComponent(namespace)}.site.json`);
+    this.path = savedSitePath(folder, namespace);
     this.#log = log;
   }
 
   /** What was saved; null if nothing was, a text that says what is wrong with it. */
   read(): StoredSite | string | null {
-    try {
-      return decodeStoredSite(readRegularFile(this.path, MAX_FILE_BYTES).toString('utf8'));
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : fileReason(error);
-    }
+    return readSavedSite(this.path);
   }
 
   /** Saves a site, one at a time, unless a newer one is there. Never rejects: a failure is logged once. */
@@ -47,24 +37,15 @@ export class SiteFile {
     return this.#saving;
   }
 
+  /** Resolves when what was to be saved is saved, or could not be. */
+  get saved(): Promise<void> {
+    return this.#saving;
+  }
+
   async #write(site: StoredSite): Promise<void> {
     const saved = this.read();
     if (saved !== null && typeof saved === 'object' && isSettled(saved, site)) return;
-    const beside = `${this.path}.${randomUUID()}`;
-    try {
-      const file = await open(beside, 'wx', 0o600);
-      try {
-        await file.writeFile(encodeStoredSite(site));
-        // Before the name: a power cut must not leave an empty file under it.
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(beside, this.path);
-    } catch (error) {
-      await unlink(beside).catch(() => undefined);
-      throw error;
-    }
+    await replaceFile(this.path, encodeStoredSite(site));
     this.#saidReason = '';
   }
 }

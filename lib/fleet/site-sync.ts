@@ -107,6 +107,11 @@ export class SiteSync {
       .catch((error: unknown) => options.log('error', 'no site could be put into force at the start', { reason: messageOf(error) }));
   }
 
+  /** Resolves when the site in force is saved, or could not be: a thread that ended before would leave the last one on disk. */
+  get saved(): Promise<void> {
+    return this.#options.file?.saved ?? Promise.resolve();
+  }
+
   /** What a heartbeat says of it. */
   get facts(): { readonly site: number | ''; readonly siteRefused: string } {
     return { site: this.#inForce?.version ?? '', siteRefused: this.#verdict.kind === 'refused' ? reasonFor(this.#verdict) : '' };

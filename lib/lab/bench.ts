@@ -25,6 +25,7 @@ import { runProof } from './proof/proof.js';
 import { type BenchReport, checkWritable, formatReport } from './report.js';
 import { runRoute } from './route.js';
 import { runScaling } from './scaling.js';
+import { runSite } from './site.js';
 
 interface Bench {
   readonly flags: readonly (keyof BenchFlags)[];
@@ -58,6 +59,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: runProof,
   },
   churn: { flags: ['requests', 'connections'], run: runChurn },
+  site: { flags: ['rounds', 'connections'], run: runSite },
   chaos: { flags: ['seed', 'rounds', 'only'], run: runChaos },
   ablation: { flags: ['scenarios', 'seeds', 'seconds', 'balancers', 'percent', 'only'], isVirtual: true, run: runAblation },
 };

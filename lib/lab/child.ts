@@ -21,6 +21,9 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   route: async (args) => (await import('./router-timer.js')).runRouterTimer(args),
   'fault-host': async (args) => (await import('./proof/faults-host.js')).runFaultHost(args),
   'fault-load': async () => (await import('./proof/faults-load.js')).runFaultLoad(),
+  'site-hosts': async (args) => (await import('./site-roles.js')).runSiteHosts(args),
+  'site-balancer': async (args) => (await import('./site-roles.js')).runSiteBalancer(args),
+  'site-load': async () => (await import('./site-load.js')).runSiteLoad(),
   ablated: async () => (await import('./ablated-run.js')).runAblated(),
 };
 

@@ -16,8 +16,6 @@ const CELLS = 1 << 16;
 
 /** What a balancer's rate limits are made of. */
 export interface RateLimitsOptions {
-  /** The fleet's, the same at all balancers, by which keys are hashed; null: hashes can be computed by whoever knows the namespace. */
-  readonly secret: Buffer | null;
   readonly namespace: string;
   /** How long a key may use its whole limit here while no master answers. */
   readonly answerMs: number;
@@ -27,7 +25,7 @@ export interface RateLimitsOptions {
 /** All rate limits of one balancer. */
 export class RateLimits {
   readonly #options: RateLimitsOptions;
-  readonly #hash: KeyHash;
+  readonly #hash = new KeyHash(0, 0);
   readonly #rates = new FleetRates();
   #limiters = new Map<string, RateLimiter>();
   #cells: RateCells | undefined;
@@ -35,7 +33,17 @@ export class RateLimits {
 
   constructor(options: RateLimitsOptions) {
     this.#options = options;
-    this.#hash = keyHashOf(options.secret, options.namespace);
+    this.setSecret(undefined);
+  }
+
+  /**
+   * Keys are hashed with this secret of the fleet; without one, whoever knows the namespace can compute hashes. Another one
+   * gives every key a new bucket.
+   */
+  setSecret(secret: Buffer | undefined): void {
+    const text = `meercat rate limits of ${this.#options.namespace}`;
+    const seeds = secret === undefined ? createHash('sha256').update(text).digest() : createHmac('sha256', secret).update(text).digest();
+    this.#hash.reseed(seeds.readInt32BE(0), seeds.readInt32BE(4));
   }
 
   /** Another site is in force. Returns the limits of its routes, by their places. */
@@ -74,11 +82,4 @@ export class RateLimits {
   report(nowMs: number): KeyDemand[] {
     return this.#rates.report(nowMs);
   }
-}
-
-/** The fleet's hash of keys. */
-function keyHashOf(secret: Buffer | null, namespace: string): KeyHash {
-  const text = `meercat rate limits of ${namespace}`;
-  const seeds = secret === null ? createHash('sha256').update(text).digest() : createHmac('sha256', secret).update(text).digest();
-  return new KeyHash(seeds.readInt32BE(0), seeds.readInt32BE(4));
 }

@@ -1,7 +1,7 @@
-// A small host for `meercat up`: it responds with its name and burns real CPU on request, so that there is load to
-// balance. Not for production.
+// A small host for `meercat up`: it responds with its name, or also with the request that it got, and burns real CPU on
+// request, so that there is load to balance. Not for production.
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeercatError } from '../errors.js';
 
@@ -17,8 +17,17 @@ export interface DemoHost {
   close(): void;
 }
 
+/** What a demo host answers. */
+export interface DemoHostOptions {
+  readonly name: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Whether answers show the request's line and header fields after the name, so that one sees what routes changed. */
+  readonly isShowing: boolean;
+}
+
 /** Starts a demo host on loopback. `GET /work?ms=5`, or any path below, burns 5 ms of CPU; every path answers the name. */
-export function startDemoHost(name: string, port: number): Promise<DemoHost> {
+export function startDemoHost({ name, port, isShowing }: DemoHostOptions): Promise<DemoHost> {
   const server = createServer(async (request, response) => {
     // Split by hand: the URL parser rejects some paths, such as //.
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
@@ -31,7 +40,7 @@ export function startDemoHost(name: string, port: number): Promise<DemoHost> {
       await burn(ms);
     }
     request.resume();
-    response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Host': name }).end(`${name}\n`);
+    response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Host': name }).end(`${name}\n${isShowing ? shown(request) : ''}`);
   });
   server.keepAliveTimeout = 60_000;
   return new Promise((resolve, reject) => {
@@ -46,6 +55,12 @@ export function startDemoHost(name: string, port: number): Promise<DemoHost> {
       });
     });
   });
+}
+
+/** A request's head as it was received, one line each. */
+function shown({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  const fields = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
+  return [`${method} ${url} HTTP/${httpVersion}`, ...fields, ''].join('\n');
 }
 
 /** Burns this much CPU time of the process, however long that takes; long burns yield to the event loop. */

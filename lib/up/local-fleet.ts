@@ -6,8 +6,8 @@ import { CONSOLE_PORT_OFFSET } from '../config/config.js';
 import { openKeyFile } from '../config/key-file.js';
 import { formatStaticHost } from '../config/values.js';
 import { connectForPerson } from '../console/status.js';
-import { MeercatError } from '../errors.js';
 import { listenError } from '../listen-error.js';
+import { agentArgsOf, type Demo, type Keep, planDemoHosts, shownName, startDemo } from './demo-hosts.js';
 import { keepProcess, type KeptProcess, type OnMessage } from './kept-process.js';
 import { keepLocalRedis } from './local-redis.js';
 import type { Log, LogLevel } from '../log.js';
@@ -26,7 +26,10 @@ import { writeAgentKeyFiles } from './agent-key-files.js';
 import { createRollingRestart } from './rolling-restart.js';
 import { announceFleet, type RunningFleet, unannouncedReason } from './running-fleet.js';
 import { createShutdown } from '../shutdown.js';
-import { START_TIMEOUT_MS, untilServing } from './until-serving.js';
+import type { Site, SiteRoute } from '../site-model.js';
+import { countingStatics, siteHostsOf } from '../site-hosts.js';
+import { readSiteToBe } from './site-to-be.js';
+import { untilServing } from './until-serving.js';
 
 /** The Redis that is started listens this far above the first balancer's port: two fleets never want the same one. */
 const REDIS_PORT_OFFSET = 8000;
@@ -37,7 +40,7 @@ const DRAIN_TIMEOUT_MS = 5000;
 /** Options of `meercat up`. */
 export interface LocalFleetOptions {
   readonly balancers: number;
-  /** Demo hosts to start; ignored when `statics` are given. */
+  /** Demo hosts to start, with a site in each pool that names none; ignored when `statics` are given. */
   readonly hosts: number;
   /** The first balancer's port; the next ones follow. */
   readonly port: number;
@@ -112,42 +115,37 @@ async function start(
       : { url: options.redis, kind: 'running already' };
   const client = await connectForPerson(redis.url);
   shutdown.add(() => client.disconnect());
+  const keys = buildKeys(namespace);
   const fleetFlags = ['--namespace', namespace, '--log-level', options.logLevel];
 
-  const demoNames = options.statics.length > 0 ? [] : Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
+  const site = await readSiteToBe({ client, keys, namespace, siteFile, stateDir, onLine: events.onLine });
+  const plans = options.statics.length > 0 ? [] : planDemoHosts(site, options.hosts);
   const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): KeptProcess =>
     keepProcess({ entry, name, redis: redis.url, argsOf, onLine: events.onLine, onMessage });
 
   // Hosts first, so that an agent has something to speak of; stopped last.
   const demoParts: KeptProcess[] = [];
   shutdown.add(() => stopAll(demoParts));
-  const demos = await Promise.all(
-    demoNames.map((name) =>
-      startDemo(name, (...args) => {
-        const part = keep(...args);
-        demoParts.push(part);
-      }),
-    ),
-  );
+  const keepDemo: Keep = (...args) => {
+    const part = keep(...args);
+    demoParts.push(part);
+    return part;
+  };
+  const started = await Promise.all(plans.map((plan) => startDemo(plan, site !== null, keepDemo)));
+  const demos = started.filter((demo) => demo !== null);
+  const reporting = demos.filter(({ hasAgent }) => hasAgent);
   const ring = new KeyRing('--fleet-key', keyFile.text);
-  const agentKeys = ring.isKeyed ? await writeAgentKeyFiles(demoNames, keyFile.text) : undefined;
+  const agentKeys = ring.isKeyed
+    ? await writeAgentKeyFiles(
+        reporting.map(({ name }) => name),
+        keyFile.text,
+      )
+    : undefined;
   if (agentKeys !== undefined) shutdown.add(() => agentKeys.remove());
   const agentKeyFlags = (name: string): string[] => (agentKeys === undefined ? [] : ['--agent-key', agentKeys.fileOf(name)]);
   const fleetKeyFlags = fleetKeyFile === '' ? [] : ['--fleet-key', fleetKeyFile];
-  const agents = demos.map(({ name, url, pid }) =>
-    keep(`agent of ${name}`, () => [
-      'agent',
-      ...fleetFlags,
-      ...agentKeyFlags(name),
-      '--name',
-      name,
-      '--url',
-      url(),
-      '--probe',
-      `pid:${pid()}`,
-      '--cores',
-      '1',
-    ]),
+  const agents = reporting.map((demo) =>
+    keep(`agent of ${shownName(demo)}`, () => ['agent', ...fleetFlags, ...agentKeyFlags(demo.name), ...agentArgsOf(demo)]),
   );
   const staticFlags = options.statics.flatMap((host) => ['--host', formatStaticHost(host)]);
   const siteFlags = [
@@ -179,9 +177,9 @@ async function start(
   shutdown.add(() => stopAll(agents));
 
   // A DNS name stands for any number of hosts.
-  const hostCount = demoNames.length + options.statics.filter(({ discovery }) => discovery === undefined).length;
+  const statics = countingStatics(options.statics, site).filter(({ discovery }) => discovery === undefined);
+  const hostCount = reporting.length + siteHostsOf(site).length + statics.length;
   await Promise.all(balancerPorts.map((port) => untilServing(port, hostCount)));
-  const keys = buildKeys(namespace);
   const signer = new MessageSigner(ring, 'up');
   const gate = new MessageGate(ring, () => undefined, log);
   keyFile.watch((text) => {
@@ -194,7 +192,8 @@ async function start(
     balancers.map(({ restart }, index) => ({
       name: `b${index + 1}`,
       restart,
-      untilServing: () => untilServing(balancerPorts[index] as number, hostCount),
+      // Of another site's hosts nothing is known here; a balancer serves once it knows those of the fleet.
+      untilServing: () => untilServing(balancerPorts[index] as number, site === null ? hostCount : 0),
     })),
     ({ kind, name, detail }) => {
       events.onLine(`restart${name === null ? '' : ` of ${name}`} ${kind.slice('restart-'.length)}: ${detail}`);
@@ -211,7 +210,7 @@ async function start(
   });
   shutdown.add(await announce({ namespace, redis: redis.url }, events));
   return {
-    summary: summarize(options, redis, balancerPorts),
+    summary: summarize(options, redis, balancerPorts, demos, site),
     view: () => readFleet(client, keys).catch(() => null),
     stop: () => shutdown.run(),
   };
@@ -228,47 +227,38 @@ async function announce(fleet: RunningFleet, events: LocalFleetEvents): Promise<
 }
 
 /** What a person can paste into a shell: never a command that would reach another Redis than the fleet's. */
-function summarize(options: LocalFleetOptions, redis: { url: string; kind: string }, ports: readonly number[]): string[] {
+function summarize(
+  options: LocalFleetOptions,
+  redis: { url: string; kind: string },
+  ports: readonly number[],
+  demos: readonly Demo[],
+  site: Site | null,
+): string[] {
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
+  const named = demos.filter(({ hasAgent }) => !hasAgent);
   return [
     `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
-    `try        curl 'http://127.0.0.1:${ports[0]}/work?ms=5'`,
+    ...(named.length > 0 ? [`demo hosts ${named.map((demo) => `${shownName(demo)} at ${demo.url()}`).join(', ')}, as the site says`] : []),
+    `try        ${site === null ? `curl 'http://127.0.0.1:${ports[0]}/work?ms=5'` : exampleCommand(site, ports[0] as number)}`,
     ...(options.redis === null
       ? [`           npx meercat redis-cli --redis ${redis.url} hgetall ${shellWord(`${options.namespace}:master`)}`]
       : []),
   ];
 }
 
+/** A request that the site forwards, if one can be told from its routes. */
+function exampleCommand({ routes }: Site, port: number): string {
+  const isPlain = ({ action, match }: SiteRoute): boolean =>
+    action.kind === 'forward' && match.headers.length + match.query.length + match.methods.length === 0 && match.scheme !== 'https';
+  const match = routes.find(isPlain)?.match;
+  const host = match?.hosts[0]?.replace('*', 'www');
+  return `curl -i ${host === undefined ? '' : `-H 'Host: ${host}' `}${shellWord(`http://127.0.0.1:${port}${match?.path?.value ?? '/'}`)}`;
+}
+
 /** A word as a shell takes it. */
 function shellWord(text: string): string {
   return /^[\w.:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-interface Demo {
-  readonly name: string;
-  url(): string;
-  pid(): number;
-}
-
-async function startDemo(name: string, keep: (name: string, argsOf: () => readonly string[], onMessage: OnMessage) => void): Promise<Demo> {
-  let port = 0;
-  let pid = 0;
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new MeercatError('MEERCAT_START_FAILED', `demo host ${name} did not start`)), START_TIMEOUT_MS);
-    keep(
-      name,
-      // Started again it takes the same port, so that it is the same host.
-      () => ['demo-host', '--name', name, '--port', String(port)],
-      (message, child) => {
-        port = (message as { port: number }).port;
-        pid = child.pid ?? 0;
-        clearTimeout(timer);
-        resolve();
-      },
-    );
-  });
-  return { name, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
 }
 
 /** Rejects with MEERCAT_PORT_TAKEN or MEERCAT_START_FAILED when this port of loopback can't be listened on. */

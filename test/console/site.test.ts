@@ -186,6 +186,7 @@ test('what somebody wrote there by hand is named by every command, and only --fo
       assert.match((await run('status')).stdout, /^test:site: .*; balancers keep the site that they have$/m);
       const { code, stdout } = await run('apply', a, '--force');
       assert.equal([code, stdout.endsWith('in force on 2 balancers')], [0, true], stdout);
+      assert.match(stdout, /^what stands in Redis can’t be read, and is replaced$/m);
     }
   }));
 

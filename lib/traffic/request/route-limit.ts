@@ -35,7 +35,7 @@ export class RouteLimit {
   readonly #isTrusted: (address: string) => boolean;
   /** Undefined: one budget for all. */
   readonly #key: LimitedKey | undefined;
-  /** The hash of no key. */
+  /** The bucket of no key. */
   readonly #high: number;
   readonly #low: number;
 
@@ -47,9 +47,8 @@ export class RouteLimit {
     this.#limiter = limiter;
     this.#isTrusted = isTrusted;
     this.#key = key.of === 'route' ? undefined : new LimitedKey({ ...key } as HashKey, hash, limit);
-    hash.hash(limit, '');
-    this.#high = hash.high;
-    this.#low = hash.low;
+    this.#high = limit;
+    this.#low = Number.parseInt(limiter.limit.slice(8), 16) | 0;
   }
 
   /** Whether the limit lets a request in; then it is counted. */
