@@ -93,6 +93,10 @@ export function listenToFleet({
         siteSwitch.apply(message.version, message.site, message.pools);
         toFleet.post({ type: 'site-taken' });
         break;
+      case 'limits':
+        siteSwitch.takeLimits(message);
+        if (message.isAsked) toFleet.post({ type: 'limit-keys', keys: siteSwitch.busyKeys() });
+        break;
       case 'secrets':
         state.secret = message.shared;
         siteSwitch.setSecrets(message.secrets.map((secret) => Buffer.from(secret, 'hex')));

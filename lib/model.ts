@@ -163,6 +163,8 @@ export interface LoadMessage {
   readonly isFull: boolean;
   /** The static hosts that this balancer was started with. */
   readonly statics: readonly StaticHost[];
+  /** On limits of the fleet, unchecked (`decodeLimitPart`); absent without any. */
+  readonly limits?: unknown;
 }
 
 /** One row of the host table, as the master publishes it. */
@@ -242,6 +244,8 @@ export interface HostTable {
   readonly everyMs?: number;
   /** Hosts that left since the previous message. */
   readonly gone: readonly string[];
+  /** The shares of limits of the fleet, unchecked (`decodeGrantPart`); absent when none were dealt out. */
+  readonly limits?: unknown;
 }
 
 /** Maximum pools of a fleet; the first, index 0, is `default`. */

@@ -9,6 +9,7 @@ import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
 import { openEvent } from '../redis/signed-messages.js';
 import type { Count } from '../table/counters.js';
+import { LEFT_IN_ORDER } from './membership.js';
 
 /** The handler of each kind of event. */
 export interface FleetEventHandlers {
@@ -16,6 +17,8 @@ export interface FleetEventHandlers {
   readonly onReleased: () => void;
   /** An operator changed a setting of the whole fleet, or its site. */
   readonly onOperator: () => void;
+  /** A balancer has left in good order. */
+  readonly onLeft: (balancer: string) => void;
   readonly onWhy: (event: FleetEvent) => void;
 }
 
@@ -47,9 +50,10 @@ export function openFleetEvents(
         if (!decoded.isCounted) count('events_dropped');
         return;
       }
-      const { kind, term, mastership } = decoded.value;
+      const { kind, name, term, mastership, detail } = decoded.value;
       if (kind === 'why-asked') handlers.onWhy(decoded.value);
       if (kind === 'master-elected' && term !== undefined) handlers.onElected(term, mastership);
+      if (kind === 'balancer-left' && detail === LEFT_IN_ORDER) handlers.onLeft(name);
       if (kind === 'master-released') handlers.onReleased();
       if (OPERATOR_EVENTS.has(kind)) handlers.onOperator();
     },

@@ -19,12 +19,14 @@ import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
 import type { Site } from '../site-model.js';
 import { countingStatics } from '../site-hosts.js';
+import { shareLeaseMs } from '../site-limits.js';
 import type { Count } from '../table/counters.js';
 import { healthByPool } from '../config/pool-rules.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
+import { LimitMaster } from './limit-master.js';
 import { Intake } from './intake.js';
 import { inherit, type Known } from './inheritance.js';
 import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHashes } from './stored-hashes.js';
@@ -60,6 +62,8 @@ export interface MastershipOptions extends Known {
   readonly tls: HostTls;
   /** A write that fails for this long won't succeed soon. */
   readonly leaseTtlMs: number;
+  /** When Redis last came back; -Infinity if it was never away. */
+  readonly redisBackAtMs: number;
   /** The id that its tables are stamped with. */
   readonly mastership: string;
   /** The site in force at the election; null: none. */
@@ -79,6 +83,8 @@ export interface Mastership {
   onKeys(): void;
   /** Another site is in force; null: none. */
   setSite(site: Site | null): void;
+  /** A balancer has left the fleet in good order. */
+  onLeft(balancer: string): void;
   stop(): void;
 }
 
@@ -93,7 +99,11 @@ export function startMastership(options: MastershipOptions): Mastership {
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
   const trouble = new WriteTrouble(log, options.leaseTtlMs);
-  const intake = new Intake({ keys, gate, registry, others, clock, count, onTaken: (isLoadAlone) => gathering.soon(isLoadAlone) });
+  const intake = new Intake({
+    ...{ keys, gate, registry, others, clock, count },
+    limits: { onLoad: (message) => limits.onLoad(message) },
+    onTaken: (isLoadAlone) => gathering.soon(isLoadAlone),
+  });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   /** What the log has said of hosts that not all balancers name. */
@@ -112,6 +122,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isSnapshotRefused = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Whether the subscription has been lost since it was last ready. */
+  let wasLost = false;
+  const sayDenial = logDenial(log, keys.reports);
   const subscription = openSubscription(
     options.address,
     [keys.reports, keys.load],
@@ -123,9 +136,14 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Also after each reconnect, since Redis may have come back empty.
       onReady: () => {
         isFullDue = true;
+        if (wasLost) limits.onRedisBack();
+        wasLost = false;
         gathering.soon();
       },
-      onLost: logDenial(log, keys.reports),
+      onLost(reason) {
+        wasLost = true;
+        sayDenial(reason);
+      },
     },
   );
 
@@ -134,8 +152,15 @@ export function startMastership(options: MastershipOptions): Mastership {
     clock,
     subscription,
     waitMs: (isLoadAlone) => gatherMs(everyMs(), isLoadAlone),
-    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
+    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue || limits.isDue),
     flush: () => void flush(),
+  });
+
+  const limits = new LimitMaster({
+    leaseMs: shareLeaseMs(options.leaseTtlMs),
+    ...{ term, seq, clock, count, everyMs },
+    redisBackAtMs: options.redisBackAtMs,
+    onDue: () => gathering.soon(true),
   });
 
   async function flush(): Promise<void> {
@@ -161,6 +186,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       allRows,
       costs: registry.costs,
       everyMs: everyMs(),
+      limits: limits.deal(seq),
     });
     const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
@@ -252,9 +278,9 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options, gate);
+    if (isStopped) return;
     registry.seed(rows, clock(), costs);
     nameHosts();
-    if (isStopped) return;
     void readPoolNames(client, keys).then(
       (names) => storedPools.found(names),
       () => undefined,
@@ -270,6 +296,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     health = healthByPool(site, options.health);
     registry.nameSite(site, clock());
     registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
+    limits.setSite(site);
   }
 
   const timer = setInterval(tick, TICK_MS);
@@ -286,6 +313,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     clearInterval(storeTimer);
     checks?.stop();
     gathering.stop();
+    limits.stop();
     subscription.close();
   }
 
@@ -295,6 +323,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       nameHosts();
       gathering.soon();
     },
+    onLeft: (balancer) => limits.leave(balancer),
     onKeys() {
       isFullDue = true;
       gathering.soon();

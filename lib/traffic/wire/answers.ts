@@ -12,6 +12,7 @@ export type AnswerCode =
   | 'MEERCAT_BODY_TOO_LARGE'
   | 'MEERCAT_URL_TOO_LONG'
   | 'MEERCAT_EXPECTATION_FAILED'
+  | LimitCode
   | 'MEERCAT_HEAD_TOO_LARGE'
   | 'MEERCAT_INTERNAL'
   | 'MEERCAT_METHOD_UNKNOWN'
@@ -25,6 +26,9 @@ export type AnswerCode =
   | 'MEERCAT_HOST_TIMEOUT'
   | 'MEERCAT_LOOP';
 
+/** Why a limit of the fleet refused a request. */
+export type LimitCode = 'MEERCAT_RATE_LIMITED' | 'MEERCAT_FLEET_LIMIT';
+
 /** All answers of our own; docs/http.md lists them. */
 export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
   MEERCAT_BAD_REQUEST: { status: 400, reason: 'Bad Request', message: 'the request is not one that every parser reads in the same way' },
@@ -34,6 +38,8 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
   MEERCAT_BODY_TOO_LARGE: { status: 413, reason: 'Content Too Large', message: "the request's body or a part of its framing is too large" },
   MEERCAT_URL_TOO_LONG: { status: 414, reason: 'URI Too Long', message: "the request's target is too long" },
   MEERCAT_EXPECTATION_FAILED: { status: 417, reason: 'Expectation Failed', message: 'only 100-continue can be expected' },
+  MEERCAT_RATE_LIMITED: { status: 429, reason: 'Too Many Requests', message: 'there are more requests than the rate limit allows' },
+  MEERCAT_FLEET_LIMIT: { status: 429, reason: 'Too Many Requests', message: 'as many requests are in flight as may be' },
   MEERCAT_HEAD_TOO_LARGE: { status: 431, reason: 'Request Header Fields Too Large', message: "the request's head is too large" },
   MEERCAT_INTERNAL: { status: 500, reason: 'Internal Server Error', message: 'the balancer failed on this request' },
   MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is too long to be known' },

@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Maintenance } from '../../model.js';
 import { latin1Of } from '../../routing/target-tokens.js';
 import type { FixedAnswer, SitePool } from '../../site-model.js';
-import { type AnswerCode, ANSWERS, ownBodyOf } from './answers.js';
+import { type AnswerCode, ANSWERS, type LimitCode, ownBodyOf } from './answers.js';
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 import type { HeaderEdit } from './header-edit.js';
 import { linesOf } from './headers.js';
@@ -54,6 +54,13 @@ function prepareOwn(code: AnswerCode, { body, type }: Omit<FixedAnswer, 'status'
   const headers = ['Content-Type', type, 'Cache-Control', 'no-store'];
   if (status === 503) headers.push('Retry-After', '1');
   return prepare(status, code, body, headers, true, undefined);
+}
+
+/** Prepares the answer to a request that is refused by a limit of the fleet. @param fields what they say of it */
+export function prepareLimited(code: LimitCode, fields: readonly string[]): PreparedAnswer {
+  const { status, message } = ANSWERS[code];
+  const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store', ...fields];
+  return prepare(status, code, `${JSON.stringify({ error: code, message })}\n`, headers, true, undefined);
 }
 
 /** Our own answers with a body of the site, by code. */
