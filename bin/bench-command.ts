@@ -152,7 +152,7 @@ Benchmarks, what they take, and their goals:
               --requests 200000 --connections 64     goals: descriptors and requests in flight back where
                                                      they were, memory of the second half <= 1.2 of the
                                                      first, no error inside, every answer owed is given
-  site        how a fleet takes one site after the other under load: the time until each is in force everywhere,
+  site        how a fleet takes one site after the other under load: time until it is in force everywhere,
               and what balancers still hold afterwards
               --rounds 100 --connections 64          goals: < 1000 ms, no request failed, no connection closed,
                                                      nothing grows

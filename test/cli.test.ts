@@ -76,7 +76,7 @@ test('help of every command tells each flag, what it means and its default', asy
     ],
     status: [...shared, '--fleet-key', '--watch', '--json', '--costs'],
     restart: [...shared, '--fleet-key', '--json'],
-    why: [...shared, '--fleet-key', '--balancer', '--json'],
+    why: [...shared, '--fleet-key', '--balancer', '--header', '--client', '--json'],
     algorithm: [...shared, '--fleet-key', '--json'],
     'fleet-key': ['--fleet-key', '--host'],
     check: ['--json', '--schema'],

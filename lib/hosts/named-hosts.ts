@@ -3,7 +3,7 @@
 // clock and does no I/O.
 
 import type { LoadMessage, StaticHost } from '../model.js';
-import { listOf, type PartlyNamed } from '../redis/partly-named.js';
+import { fewNames, type PartlyNamed } from '../redis/partly-named.js';
 import { BALANCER_TTL_MS } from './fleet-loads.js';
 import { UNNAMED_AFTER_MS } from './host-entry.js';
 
@@ -95,7 +95,7 @@ export class NamedHosts {
     if (urls === undefined || urls.size < 2) return undefined;
     return [...urls]
       .toSorted()
-      .map(([url, balancers]) => `${listOf([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`)
+      .map(([url, balancers]) => `${fewNames([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`)
       .join(', ');
   }
 

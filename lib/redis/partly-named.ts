@@ -37,12 +37,12 @@ export function partlyNamedPhrases(hosts: Iterable<readonly [name: string, Partl
   }
   return [...groups.values()].map(
     ({ by, notBy, hosts: those }) =>
-      `${listOf(by)} ${by.length === 1 ? 'names' : 'name'} ${listOf(those)}, which ${listOf(notBy)} ${notBy.length === 1 ? 'does' : 'do'} not: all balancers send to ${those.length === 1 ? 'it' : 'them'}`,
+      `${fewNames(by)} ${by.length === 1 ? 'names' : 'name'} ${fewNames(those)}, which ${fewNames(notBy)} ${notBy.length === 1 ? 'does' : 'do'} not: all balancers send to ${those.length === 1 ? 'it' : 'them'}`,
   );
 }
 
 /** A list for people, shortened. */
-export function listOf(names: readonly string[]): string {
+export function fewNames(names: readonly string[]): string {
   return names.length > NAMES_SHOWN
     ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${names.length - NAMES_SHOWN} more`
     : names.join(' and ');
