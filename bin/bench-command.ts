@@ -154,8 +154,8 @@ Benchmarks, what they take, and their goals:
                                                      first, no error inside, every answer owed is given
   site        how a fleet takes one site after the other under load: time until it is in force everywhere,
               and what balancers still hold afterwards
-              --rounds 100 --connections 64          goals: < 1000 ms, no request failed, no connection closed,
-                                                     nothing grows
+              --rounds 100 --connections 64          goals: < 1000 ms, no request failed, no
+                                                     connection closed, nothing grows
   chaos       what the fleet promises (docs/faults.md) under kills, freezes, partitions, a Redis that forgets,
               hosts that fail and forged messages; a violation has the shortest history that shows it
               --seed 1 --rounds 60 --only FAULT,FAULT
