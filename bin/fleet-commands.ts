@@ -1,6 +1,6 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
@@ -90,11 +90,15 @@ function addAlgorithm(program: Command): void {
     .action(runAlgorithm);
 }
 
+const collect = (line: string, before: readonly string[] = []): readonly string[] => [...before, line];
+
 function addWhy(program: Command): void {
   addFleetCommand(program, 'why', 'tell why a request went to its host, or to which host one would go')
     .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
-    .argument('[path]', 'with a method: the path of a request that is not sent')
+    .argument('[path]', 'with a method: the path or URL of a request that is not sent')
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
+    .addOption(new Option('--header <line>', "a header of the dry run, as 'Name: value'; repeat it for more").argParser(collect))
+    .addOption(new Option('--client <address>', 'whose request it is: what a proxy in --trust claims counts (default: nobody trusted)'))
     .option('--json', 'print it as JSON', false)
     .addHelpText(
       'after',
@@ -104,6 +108,11 @@ Examples:
                                       balancer: "id" in JSON, id= in the common format
   meercat why GET /users/17           to which host one would go now; nothing is sent, nothing is counted
   meercat why POST /users --balancer b2
+  meercat why GET https://api.example.test/v2/x --header 'X-Beta: 1'
+                                      which route of the site, and why that one
+
+With a site it tells the route first: which parts of its match decided, which more specific routes did not fit
+and why, the pool and its share, what is changed, or what the route answers. A path alone names no host.
 
 For each pick it shows the hosts that the policy looked at, the one that was taken first:
   SCORE     what the policy compared; the least wins; - when it had none. adaptive: about the milliseconds

@@ -84,13 +84,15 @@ export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<
 
 interface WhyFlags extends OperatorFlags {
   readonly balancer?: string;
+  readonly header?: readonly string[];
+  readonly client?: string;
 }
 
 /** `meercat why`. */
 export async function runWhy(what: string, path: string | undefined, flags: WhyFlags): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const { askWhy, readQuestion } = await import('../lib/console/why.js');
-  const question = readQuestion(what, path, flags.balancer);
+  const question = readQuestion(what, path, flags.balancer, { headers: flags.header ?? [], client: flags.client });
   if ('method' in question && path !== undefined && question.method !== what)
     process.stderr.write(`meercat: ${what} is taken as ${question.method}: methods of HTTP are case-sensitive\n`);
   await askWhy(

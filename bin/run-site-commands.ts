@@ -7,7 +7,7 @@ import { checkFleet } from '../lib/config/config.js';
 import type { CheckedDocument } from '../lib/config/site-source.js';
 import type { SiteOptions } from '../lib/console/site.js';
 import { MeercatError } from '../lib/errors.js';
-import { isWho, MAX_BY, MAX_DOCUMENT_BYTES } from '../lib/redis/stored-site.js';
+import { isWho, MAX_BY } from '../lib/redis/stored-site.js';
 
 interface FleetFlags {
   readonly fleetKey?: string;
@@ -67,33 +67,32 @@ export async function runApply(file: string | undefined, flags: ApplyFlags): Pro
 }
 
 /** `meercat site`. */
-export async function runSite(flags: FleetFlags): Promise<void> {
+export async function runPrintSite(flags: FleetFlags): Promise<void> {
   const options = optionsOf(flags);
   const { printSite } = await import('../lib/console/site.js');
   await printSite(options, process.stdout);
 }
 
+/** The document of a file or of standard input, checked; what looks wrong in it is said. */
 async function readDocumentOf(file: string): Promise<CheckedDocument> {
-  const { checkDocument, readCheckedFile } = await import('../lib/config/site-source.js');
-  return file === '-' ? checkDocument('', 'standard input', await readInput()) : readCheckedFile('', file);
-}
-
-/** What comes on standard input; more than the largest document is not waited for. */
-async function readInput(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > MAX_DOCUMENT_BYTES) break;
-  }
-  return Buffer.concat(chunks);
+  const { checkDocument } = await import('../lib/config/site-source.js');
+  const { readSiteFile } = await import('../lib/config/site-file.js');
+  const { formatProblem } = await import('../lib/config/site/problems.js');
+  const { readInput, STANDARD_INPUT } = await import('../lib/console/check-sites.js');
+  const isInput = file === STANDARD_INPUT;
+  const name = isInput ? 'standard input' : file;
+  const document = await checkDocument(name, isInput ? await readInput(process.stdin) : readSiteFile(file));
+  for (const warning of document.warnings) process.stderr.write(`meercat: warning: ${formatProblem(name, warning)}\n`);
+  return document;
 }
 
 async function ask(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+    // Ctrl-D and Ctrl-C end the input without an answer.
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const answer = await Promise.race([terminal.question(question), closed]);
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();
   }

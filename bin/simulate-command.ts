@@ -34,7 +34,7 @@ export function addSimulate(program: Command): void {
   program
     .command('simulate')
     .description('simulate a fleet in virtual time: policies side by side, on the code that runs')
-    .argument('[scenario]', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}, or a JSON file such as ./mine.json`, 'default')
+    .argument('[scenario]', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}, limits, or a JSON file such as ./mine.json`, 'default')
     .addOption(
       new Option('--balancers <n,n>', 'numbers of balancers, each in turn (default: what the scenario says)').argParser((text) =>
         eachOf(text, (part) => parseInteger('--balancers', part, 1, 1024)),
@@ -79,6 +79,7 @@ neighbours. The floor is omniscient, who sees every host at every instant: figur
 
 Scenarios:
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(13)}  ${String(about)}`).join('\n')}
+  limits         no hosts and policies: how far fleets are from limits in flight and rate limits
 
 Policies:
   omniscient               the floor: least (requests + 1) / capacity, all of it true
@@ -107,10 +108,22 @@ ${helpEnd('0 simulated; 130 ended by Ctrl-C and 143 by SIGTERM, with what was do
     .action(runSimulate);
 }
 
-async function runSimulate(
-  scenario: string,
-  { balancers, load, policies, requests, seconds, exchange, probes, seed, json, html, print }: SimulateFlags,
-): Promise<void> {
+async function runSimulate(scenario: string, flags: SimulateFlags): Promise<void> {
+  const { balancers, load, policies, requests, seconds, exchange, probes, seed, json, html, print } = flags;
+  if (scenario === 'limits') {
+    const others = {
+      '--policies': policies,
+      '--requests': requests,
+      '--seconds': seconds,
+      '--probes': probes,
+      '--html': html,
+      '--print': print,
+    };
+    const given = Object.entries(others).find(([, value]) => value !== undefined);
+    if (given !== undefined) refuse(`${given[0]}: not with limits, which takes --balancers, --load, --exchange, --seed and --json`);
+    await withSignals((signal) => runLimits(flags, signal));
+    return;
+  }
   const { simulate } = await import('../lib/lab/simulation/simulate.js');
   const overrides = {
     ...(balancers !== undefined && { balancers }),
@@ -121,6 +134,13 @@ async function runSimulate(
     ...(exchange !== undefined && { exchange }),
     ...(probes !== undefined && { probes }),
   };
+  await withSignals((signal) =>
+    simulate({ scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true }, signal),
+  );
+}
+
+/** Runs what gives the number of runs that are missing; a signal ends it early. */
+async function withSignals(run: (signal: AbortSignal) => Promise<number>): Promise<void> {
   const abort = new AbortController();
   let firstAtMs: number | undefined;
   const stop = (signal: 'SIGINT' | 'SIGTERM'): void => {
@@ -132,15 +152,26 @@ async function runSimulate(
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    const missing = await simulate(
-      { scenario, overrides, seed, json: json ?? false, html: html ?? null, isPrinted: print === true },
-      abort.signal,
-    );
+    const missing = await run(abort.signal);
     if (missing > 0) process.stderr.write(`simulate: ended early: ${missing} ${missing === 1 ? 'run is' : 'runs are'} missing\n`);
     else process.exitCode = 0;
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
+}
+
+async function runLimits({ balancers, load, exchange, seed, json }: SimulateFlags, signal: AbortSignal): Promise<number> {
+  const { LIMITS_DEFAULTS, simulateLimits } = await import('../lib/lab/simulation/limits.js');
+  if (typeof json === 'string') refuse('--json: limits writes to stdout only; redirect it');
+  if (exchange === 'never' || exchange === 'product') refuse('--exchange: limits takes a time, such as 100ms');
+  const request = {
+    balancers: balancers ?? LIMITS_DEFAULTS.balancers,
+    loads: load ?? LIMITS_DEFAULTS.loads,
+    everyMs: exchange === undefined ? LIMITS_DEFAULTS.everyMs : Number.parseInt(exchange, 10),
+    seed,
+    isJson: json === true,
+  };
+  return simulateLimits(request, signal);
 }
 
 /** Reads values between commas; one that is given twice is simulated once. */

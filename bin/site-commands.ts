@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { parseInteger } from '../lib/config/config.js';
 import { Flag } from './flag.js';
-import { runApply, runDiff, runSite } from './run-site-commands.js';
+import { runApply, runDiff, runPrintSite } from './run-site-commands.js';
 import { helpEnd, JSON_ERRORS, REDIS_VARIABLES } from './shared-flags.js';
 
 /** Adds a command that finds its fleet by --redis and --namespace, and signs with --fleet-key. */
@@ -83,5 +83,5 @@ Examples:
 ${JSON_ERRORS}
 ${helpEnd('0 printed; 1 the fleet has no site, or it cannot be read, or Redis cannot be used', ...REDIS_VARIABLES)}`,
     )
-    .action(runSite);
+    .action(runPrintSite);
 }

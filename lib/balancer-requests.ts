@@ -10,9 +10,11 @@ import type { Lookup } from './health/host-addresses.js';
 import { probeHost } from './health/probe-host.js';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
+import { HostHashes } from './routing/host-hashes.js';
 import { createPolicy } from './routing/policy.js';
 import { Random } from './routing/random.js';
 import type { Shutdown } from './shutdown.js';
+import { Affinities } from './traffic/affinities.js';
 import { type SharedContext, SiteSwitch } from './traffic/site-switch.js';
 import type { TableColumns } from './table/layout.js';
 import type { ToFleet } from './thread-messages.js';
@@ -65,8 +67,10 @@ export function prepareRequests({
   log,
   shutdown,
 }: RequestPartsOptions): RequestParts {
+  const hashes = new HostHashes(columns.slots);
   const hosts = new KnownHosts({
     columns,
+    hashes,
     clock,
     count,
     deadlines,
@@ -108,13 +112,23 @@ export function prepareRequests({
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
     ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
   };
+  const affinities = new Affinities({
+    fleet: config.namespace,
+    hashes,
+    wallClock: Date.now,
+    count,
+    isTrusted: shared.isTrusted,
+    hosts,
+    trace: picks,
+  });
   const siteSwitch = new SiteSwitch({
     shared,
+    affinities,
     columns,
     config,
     hosts,
     random,
-    policyOf: (algorithm) => createPolicy(algorithm, random, picks),
+    policyOf: (algorithm) => createPolicy(algorithm, new Random(randomInt(2 ** 31)), picks),
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });
   const explainer = new Explainer({ context: siteSwitch.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });

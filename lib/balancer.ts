@@ -85,7 +85,7 @@ export async function startBalancer(
   const random = new Random(randomInt(2 ** 31));
   const shutdown = createShutdown((error) => log('error', 'a part did not stop', { reason: String(error) }));
   shutdown.add(() => fleetKey.close());
-  const state: FleetState = { role: 'slave', settings: {}, pools: [], site: null };
+  const state: FleetState = { role: 'slave', settings: {}, pools: [], site: null, secret: '' };
   let isStopping = false;
   const toFleet = new Outbox<ToFleet>();
 
@@ -124,7 +124,6 @@ export async function startBalancer(
   const nameOf = (): string => (config.name === '' ? `${machineName()}-${port}` : config.name);
   const standing = (): HealthFacts => {
     const known = hosts.known();
-    const list = context.view.candidates();
     return {
       name: nameOf(),
       role: state.role,
@@ -135,9 +134,7 @@ export async function startBalancer(
       waitingFor: isListening ? gate.waitingFor : 'the port for clients is not open yet',
       hosts: known.length,
       hostsTakenOut: known.filter(({ slot }) => columns.operator[slot] !== 0).length,
-      hasCandidate: list.subarray(1, 1 + (list[0] as number)).some((slot) => hosts.get(slot)?.isRemoved === false),
-      isPanic: context.view.isPanic,
-      hostsWell: context.view.wellCount,
+      ...siteSwitch.standing(),
     };
   };
   const closeAll = async (error: unknown): Promise<never> => {
@@ -196,6 +193,7 @@ export async function startBalancer(
       classes: siteSwitch.namedClasses(),
       settings: state.settings,
       site: state.site,
+      secret: state.secret,
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({

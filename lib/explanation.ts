@@ -1,9 +1,61 @@
 // The questions of `meercat why` and a balancer's answers: values passed between the console and a traffic thread.
 
-import type { Algorithm, Look } from './model.js';
+import { type Algorithm, ALGORITHMS, type Look } from './model.js';
+import type { MatchPart, PassedRoute } from './routing/route-explanation.js';
+
+/** What picked a host: the pool's policy, or the request's affinity: the hash of its key, or its cookie. */
+export type PickedBy = Algorithm | 'hash' | 'cookie';
+
+/** All of them. */
+export const PICKED_BY: readonly PickedBy[] = Object.freeze([...ALGORITHMS, 'hash', 'cookie'] as const);
+
+/** A request that is not sent. */
+export interface AskedRequest {
+  readonly method: string;
+  readonly target: string;
+  /** Its Host header; left out: it has none, as HTTP/1.0 allows. */
+  readonly host?: string;
+  /** The scheme of the client's connection; left out: http. */
+  readonly scheme?: 'https';
+  /** More header fields: name, value, name, value, … */
+  readonly headers?: readonly string[];
+  /** The client's address; left out: one that is not in --trust. */
+  readonly client?: string;
+}
 
 /** The question: a past request, by its id in the access log; or a dry run for a request that is not sent. */
-export type WhyQuestion = { readonly id: string } | { readonly method: string; readonly target: string };
+export type WhyQuestion = { readonly id: string } | AskedRequest;
+
+/** Maximum parts of a match that are listed. */
+export const MAX_PARTS = 64;
+
+/** Maximum pools of a route that are listed. */
+export const MAX_SPLIT = 64;
+
+/** Maximum changes of header fields that are listed. */
+export const MAX_CHANGES = 16;
+
+/** What the site says of a request. Texts are printable ASCII. */
+export interface ExplainedRoute {
+  /** The site's version; 0: the balancer's own file. */
+  readonly version: number;
+  /** The route's index in the site, and the line of the document where it begins; null: none fits. */
+  readonly index: number | null;
+  readonly line: number | null;
+  /** What the route asks for; empty if it fits every request, and for a past request, whose headers are not kept. */
+  readonly parts: readonly MatchPart[];
+  /** Only for a dry run: routes that take precedence and do not fit, the nearest ones first; and how many more there are. */
+  readonly passed: readonly PassedRoute[];
+  readonly unlisted: number;
+  /** The pools of the route, and their weights; empty for a past request, and a route that leads to none. */
+  readonly split: readonly { readonly pool: string; readonly weight: number }[];
+  /** The target that the host gets; null: the client's. */
+  readonly target: string | null;
+  /** The changes of header fields, such as `request: set X-A: 1`. */
+  readonly changes: readonly string[];
+  /** Of a redirect. */
+  readonly location: string | null;
+}
 
 /** A host that a policy considered, with its figures at that moment; null means unknown. */
 export interface LookedAt {
@@ -42,7 +94,7 @@ export type PickEnd = 'taken' | 'full' | 'avoided' | 'gone' | 'none';
 export interface ExplainedPick {
   /** 1 for the first attempt. */
   readonly attempt: number;
-  readonly algorithm: Algorithm;
+  readonly algorithm: PickedBy;
   /** Number of candidates, and whether all hosts are candidates because too many are out (panic mode). */
   readonly candidates: number;
   readonly isPanic: boolean;
@@ -85,7 +137,13 @@ export interface Explanation {
   readonly costMs: number;
   /** False if the cost of the class is unknown: the average of all classes is used. */
   readonly isCostKnown: boolean;
-  /** Empty for a request that was refused before a pick, or whose picks have been forgotten while its failure has not. */
+  /** The route of the site; null without a site, and for a past request that no route fitted. */
+  readonly route: ExplainedRoute | null;
+  /** The request's pool; empty: none. */
+  readonly pool: string;
+  /** The status of an answer of the site: a redirect, a fixed answer, maintenance; 0: none. */
+  readonly answered: number;
+  /** Empty for a request that the site answered, or that was refused before a pick, or whose picks have been forgotten while its failure has not. */
   readonly picks: readonly ExplainedPick[];
   /** The error code of a response made by the balancer; empty if a host's response was relayed, and for a dry run. */
   readonly code: string;

@@ -21,6 +21,8 @@ export interface FleetState {
   pools: readonly NamedPool[];
   /** The fleet's site; null while it has none, or this balancer goes by a file of its own. */
   site: StoredSite | null;
+  /** The secret of sticky cookies that the fleet shares; '' while none is known. */
+  secret: string;
 }
 
 /** What the messages act on. */
@@ -47,9 +49,13 @@ export function listenToFleet({
   return (message) => {
     switch (message.type) {
       case 'hosts':
-        for (const { slot } of message.removed) hosts.remove(slot);
+        for (const host of message.removed) {
+          hosts.remove(host.slot);
+          siteSwitch.hostWent(host);
+        }
         for (const host of message.added) {
           hosts.add(host);
+          siteSwitch.hostCame(host);
           explainer.hostCame(host);
         }
         if (message.added.length === 0) break;
@@ -85,6 +91,10 @@ export function listenToFleet({
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
         toFleet.post({ type: 'site-taken' });
+        break;
+      case 'secrets':
+        state.secret = message.shared;
+        siteSwitch.setSecrets(message.secrets.map((secret) => Buffer.from(secret, 'hex')));
         break;
       case 'why':
         toFleet.post({ type: 'why-answer', token: message.token, answer: explainer.answer(message.question) });

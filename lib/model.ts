@@ -183,6 +183,8 @@ export interface HostRow extends HostFigures {
   readonly speed: number | null;
   /** The host's weight, as the site says; absent: 1. */
   readonly weight?: number;
+  /** Whether there is no pool for it: no requests go there. For people; stored, not published. Absent: there is one. */
+  readonly isUnassigned?: boolean;
   /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
 }

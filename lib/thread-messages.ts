@@ -55,6 +55,11 @@ export type FromFleet =
   | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
   /** Another site is in force, and its hosts are candidates; the first one is sent before `synced` and `redis-lost`. */
   | ({ readonly type: 'site'; readonly pools: readonly NamedPool[] } & SiteInForce)
+  /**
+   * What sticky cookies are signed with, as hex: the first signs, all are accepted; empty while none is known. `shared`, of
+   * a fleet without a fleet key, seeds the next fleet thread if this one dies.
+   */
+  | { readonly type: 'secrets'; readonly secrets: readonly string[]; readonly shared: string }
   /** A `meercat why` question: where a request went or would go, and why. */
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator ejected this host: abort its requests in flight. Sent once. */
@@ -159,6 +164,8 @@ export interface FleetThreadData {
   readonly settings: Readonly<Record<string, string>>;
   /** The fleet's site, as an earlier fleet thread went by it. */
   readonly site: StoredSite | null;
+  /** The secret of sticky cookies that the fleet shares, as an earlier fleet thread knew it; '' for none. */
+  readonly secret: string;
   readonly hostsPort: MessagePort;
   /** Whether this balancer has resigned: it must not become master again. */
   readonly hasResigned: boolean;

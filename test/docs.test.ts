@@ -190,6 +190,7 @@ const RECORD: AccessRecord = {
     bytesIn: 2,
   },
   ...{ userAgent: 'u', referer: 'r', queueMs: 1, connectMs: 2, firstByteMs: 3, totalMs: 4, hostName: 'n', attempts: 1, outcome: 'ok' },
+  ...{ routeLine: 7, pool: 'default' },
   ...{ code: 'x', reason: 'y', isTls: false, startedEpochMs: 0 },
 };
 

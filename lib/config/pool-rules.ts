@@ -1,8 +1,8 @@
 // The rules of one pool: what the site says of it, and elsewhere what the balancer's flags say.
 
 import type { Algorithm } from '../model.js';
-import type { SitePool } from '../site-model.js';
-import type { HealthRules, TrafficConfig } from './traffic-config.js';
+import type { Site, SitePool } from '../site-model.js';
+import { type HealthRules, healthRulesOf, type TrafficConfig } from './traffic-config.js';
 
 /** Maximum attempts where the site says nothing else: one retry, so that a dying fleet is not hammered. */
 export const USUAL_ATTEMPTS = 2;
@@ -43,13 +43,31 @@ export function poolRulesOf(pool: SitePool | undefined, config: TrafficConfig): 
 
 /** The health rules of a pool; without one, those of the flags. */
 export function healthOf(pool: SitePool | undefined, config: HealthRules): HealthRules {
+  const rules = healthRulesOf(config);
   const health = pool?.health;
-  if (health === undefined) return config;
+  if (health === undefined) return rules;
   return {
-    ...config,
+    ...rules,
     healthPath: health.path ?? config.healthPath,
     healthIntervalMs: health.intervalMs ?? config.healthIntervalMs,
     healthTimeoutMs: health.timeoutMs ?? config.healthTimeoutMs,
     healthExpect: health.statuses?.map(([from, to]) => ({ from, to })) ?? config.healthExpect,
+  };
+}
+
+/** The health rules of all pools of a site. */
+export interface HealthByPool {
+  /** Those of a pool; of one that the site does not have, those of the flags. */
+  of(pool: string): HealthRules;
+  /** All intervals of checks. */
+  readonly intervalsMs: readonly number[];
+}
+
+/** The health rules of the pools of this site; without one, those of the flags for every pool. */
+export function healthByPool(site: Site | null, config: HealthRules): HealthByPool {
+  const rules = new Map(site?.pools.map((pool) => [pool.name, healthOf(pool, config)]));
+  return {
+    of: (pool) => rules.get(pool) ?? config,
+    intervalsMs: [...new Set([config, ...rules.values()].map(({ healthIntervalMs }) => healthIntervalMs))],
   };
 }

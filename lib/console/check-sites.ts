@@ -46,7 +46,7 @@ function checkSite(file: string, text: string, isJson: boolean, print: SiteCheck
 const count = (number: number | null, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 /** All of standard input, as long as a document can be. */
-async function readInput(input: AsyncIterable<Uint8Array>): Promise<string> {
+export async function readInput(input: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of input) {

@@ -70,10 +70,10 @@ export function renderLines(view: FleetView): string[] {
   ];
 }
 
-/** What an operator said of a host, and its state unless that goes without saying. */
-function standingOf({ operator, state }: HostRecord): string[] {
-  if (operator === null) return [state];
-  return state === 'up' ? [operator] : [operator, state];
+/** What an operator said of a host, or that it has no pool, and its state unless that goes without saying. */
+function standingOf({ operator, isUnassigned, state }: HostRecord): string[] {
+  const standing = [...(operator === null ? [] : [operator]), ...(isUnassigned ? ['unassigned'] : [])];
+  return state === 'up' && standing.length > 0 ? standing : [...standing, state];
 }
 
 function balancerRows(view: FleetView): BalancerRow[] {

@@ -67,8 +67,10 @@ async function apply(
   const view = await readFleet(client, keys, ring);
   checkFleet(view, isForced);
   const signer = await signerOf(client, keys, ring);
+  let isUnreadable = false;
   const stored = await readFleetSite(client, keys, ring, UNREADABLE_WAY_OUT).catch((error: unknown) => {
-    if (isForced && error instanceof MeercatError && error.code === 'MEERCAT_BAD_SITE') return null;
+    isUnreadable = isForced && error instanceof MeercatError && error.code === 'MEERCAT_BAD_SITE';
+    if (isUnreadable) return null;
     throw error;
   });
   const before = stored?.version ?? 0;
@@ -78,9 +80,9 @@ async function apply(
     say(`nothing to do: the fleet has this already (${describeVersion(stored)})`);
     return { version: before, before, isNew: false, changes: [], balancers: [] };
   }
-  const changes = await readChanges(stored, options);
-  say(`compared with what runs: ${describeVersion(stored)}`);
-  say(changes === null ? 'what runs can’t be compared, and is replaced' : renderDiff(changes).trimEnd());
+  const changes = isUnreadable ? null : await readChanges(stored, options);
+  if (changes === null) say('what stands in Redis can’t be read, and is replaced');
+  else say(`compared with what runs: ${describeVersion(stored)}\n${renderDiff(changes).trimEnd()}`);
   if (!(await confirm())) {
     say('nothing was applied');
     return null;

@@ -22,7 +22,7 @@ export interface BalancerRollout {
   readonly refused: string;
 }
 
-/** Waits until each balancer goes by this version, or a later one, or refuses it; gives what they say then. */
+/** Waits until each balancer goes by this version or refuses it; gives what they say then. */
 export async function awaitRollout(client: Commands, keys: Keys, version: number, timeoutMs = ROLLOUT_MS): Promise<BalancerRollout[]> {
   const endMs = performance.now() + timeoutMs;
   for (;;) {
@@ -43,11 +43,11 @@ export async function awaitRollout(client: Commands, keys: Keys, version: number
 export function checkRollout(version: number, rollout: readonly BalancerRollout[]): void {
   const refusing = rollout.filter(({ refused }) => refused !== '').map(({ name, refused }) => `${name} refuses it (${refused})`);
   const late = rollout.filter((each) => each.refused === '' && !isThere(each, version));
-  const waiting = late.map((each) => `${each.name} still goes by ${nameOf(each.version)}`);
+  const waiting = late.map((each) => `${each.name} goes by ${nameOf(each.version)}`);
   if (refusing.length + waiting.length === 0) return;
   throw new MeercatError(
     'MEERCAT_SITE_REFUSED',
-    `version ${version} was written, but ${[...refusing, ...waiting].join('; ')}: what was in force before stays there (meercat status)`,
+    `version ${version} was written, but ${[...refusing, ...waiting].join('; ')} (meercat status)`,
   );
 }
 
@@ -62,4 +62,4 @@ function nameOf(version: number | null): string {
   return version === 0 ? 'the file of --site' : `version ${version}`;
 }
 
-const isThere = (each: BalancerRollout, version: number): boolean => each.version !== null && each.version >= version;
+const isThere = (each: BalancerRollout, version: number): boolean => each.version === version;

@@ -1,8 +1,10 @@
 // What `meercat why` prints: the hosts that a policy looked at as a table, and in words why it took the one it took.
 // It says only what the figures say: where chance decided, or a turn, that is said.
 
-import type { ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { AskedRequest, ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { Algorithm } from '../model.js';
 import { type Column, percent, table } from './render.js';
+import { renderRoute } from './why-route-words.js';
 
 const NONE = '-';
 /** A host that had left the table when it was asked for. */
@@ -45,7 +47,7 @@ const COLUMNS: readonly Column<Row>[] = [
 
 /** The whole answer, for a person. Ends without a line break. */
 export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAnswer, nowEpochMs: number): string {
-  const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${question.target}`;
+  const what = 'id' in question ? `request ${question.id} on ${balancer}` : `dry run on ${balancer}: ${question.method} ${urlOf(question)}`;
   if (answer.status !== 'explained') return `${what}\nno host was picked for it: its client left before`;
   const { at, className, costMs, isCostKnown, picks, code, failures } = answer.explanation;
   const agoMs = nowEpochMs - Date.parse(at);
@@ -53,7 +55,7 @@ export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAn
   const cost = isCostKnown
     ? `expected to cost ${number(costMs)} ms of CPU`
     : `of a cost that is not known yet: counted as ${number(costMs)} ms of CPU, as the average of all`;
-  const lines = [`${what}${when}`];
+  const lines = [`${what}${when}`, ...renderRoute(answer.explanation, 'id' in question)];
   if (picks.length > 0) lines.push(`class ${className === '' ? '(unnamed)' : className}, ${cost}`);
   else if (className !== '') lines.push(`class ${className}`);
   lines.push(...failures.map(renderFailure));
@@ -65,6 +67,11 @@ export function renderWhy(balancer: string, question: WhyQuestion, answer: WhyAn
     lines.push(...renderPick(pick));
   }
   return lines.join('\n');
+}
+
+/** The URL that was asked for; without a host its target. */
+function urlOf({ scheme, host, target }: AskedRequest): string {
+  return host === undefined ? target : `${scheme ?? 'http'}://${host}${target}`;
 }
 
 function renderFailure({ attempt, host, outcome, reason }: Failure): string {
@@ -128,6 +135,12 @@ function decision(pick: ExplainedPick): string[] {
       `${host} was taken although this balancer holds something against it at the moment: there was no better one, and sending anyway beats refusing.`,
     ];
   if (winner.look === 'full') return ['No host that could be picked had room for one more request of this balancer.'];
+  if (algorithm === 'cookie') return [`${host} is the host that the client's cookie names.`];
+  if (algorithm === 'hash')
+    return hashed(
+      host,
+      looked.find((row) => row !== winner),
+    );
   if (candidates === 1) return [`${host} was the only host that could be picked.`];
   if (algorithm === 'round-robin')
     return [`It was the turn of ${host}: round-robin takes each host in turn, and no figure plays a part.`, ...passedOver(pick)];
@@ -135,8 +148,15 @@ function decision(pick: ExplainedPick): string[] {
   return compared(pick, winner, winner.score);
 }
 
+/** Why a key came to this host. @param owner the key's own host, if that was passed over */
+function hashed(host: string, owner: LookedAt | undefined): string[] {
+  if (owner === undefined) return [`${host} is the host of the request's key.`];
+  const why = owner.look === 'eligible' ? 'has more than its share of the requests in flight' : `could not be picked (${owner.look})`;
+  return [`The host of the request's key, ${name(owner.host)}, ${why}: ${host} is the next one for this key.`];
+}
+
 /** What `score` is, for each policy that has one. */
-const LEAST: Readonly<Record<Exclude<ExplainedPick['algorithm'], 'round-robin'>, string>> = {
+const LEAST: Readonly<Record<Exclude<Algorithm, 'round-robin'>, string>> = {
   adaptive: 'the request was expected to be done soonest there',
   'least-request': 'it had the fewest of our own requests in flight',
   resource: 'it was the least used',
@@ -227,7 +247,9 @@ function passedOver({ looked, picked }: ExplainedPick): string[] {
   ];
 }
 
-function consequence({ end, picked }: ExplainedPick): string[] {
+function consequence({ algorithm, end, picked }: ExplainedPick): string[] {
+  if (end === 'full' && algorithm === 'cookie')
+    return [`But ${name(picked)} has as many requests of this balancer as it may (--host-max-inflight): the request waits for its turn.`];
   if (end === 'full')
     return [
       `But ${name(picked)} had as many requests of this balancer as it may (--host-max-inflight), and so had all others that could be picked: the request waits for its turn.`,

@@ -3,13 +3,24 @@
 
 import { randomBytes } from 'node:crypto';
 import { MeercatError } from '../errors.js';
-import type { Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
+import type { AskedRequest, Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import type { KeyRing } from '../redis/fleet-key.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
-import { decodeAnswer, isAskedMethod, isAskedTarget, isRequestId, MAX_ASKED_TARGET } from '../redis/why-message.js';
+import {
+  areAskedHeaders,
+  decodeAnswer,
+  isAskedClient,
+  isAskedHost,
+  isAskedMethod,
+  isAskedShort,
+  isAskedTarget,
+  isRequestId,
+  MAX_ASKED_HEADERS,
+  MAX_ASKED_TARGET,
+} from '../redis/why-message.js';
 import { readAsked, takeAnswer } from '../redis/why-store.js';
 import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
@@ -34,25 +45,66 @@ export interface WhyOptions {
   readonly isJson: boolean;
 }
 
-/** What a person asks, from the arguments: an id, or a method and a path (a path alone is GET). Throws MEERCAT_BAD_CONFIG. */
-export function readQuestion(what: string, path: string | undefined, balancer: string | undefined): WhyQuestion {
+/** What a dry run may have besides its method and path. */
+export interface AskedMore {
+  /** Header fields, as `Name: value`. */
+  readonly headers?: readonly string[];
+  readonly client?: string | undefined;
+}
+
+/**
+ * What a person asks, from the arguments: an id, or a method and a path or URL (alone it is GET). Throws MEERCAT_BAD_CONFIG.
+ * A header Host counts as the host of a path.
+ */
+export function readQuestion(what: string, path: string | undefined, balancer: string | undefined, more: AskedMore = {}): WhyQuestion {
   if (balancer !== undefined && !isName(balancer)) throw wrong(`--balancer: a balancer's name is ${NAME_RULE}`);
+  const { headers = [], client } = more;
   if (path === undefined && isRequestId(what)) {
+    if (headers.length > 0 || client !== undefined) throw wrong('--header and --client go with a dry run (meercat why GET /path)');
     if (balancer === undefined) return { id: what };
     throw wrong('--balancer goes with a dry run (meercat why GET /path): an id tells its balancer itself');
   }
-  const [method, target] = path === undefined && what.startsWith('/') ? ['GET', what] : [what.toUpperCase(), path];
+  const [method, target] = path === undefined && URL_START.test(what) ? ['GET', what] : [what.toUpperCase(), path];
   if (target === undefined) {
     throw wrong(
       `${shown(what)} is neither an id of a request, as the access log has it (85972bd5-1f), nor a method with a path (meercat why GET /path)`,
     );
   }
   if (!isAskedMethod(method)) throw wrong(`${shown(what)} is no method: give one and a path, as in meercat why GET /path`);
+  const asked: AskedRequest = { method, ...readTarget(target), ...readHeaders(headers), ...(client !== undefined && { client }) };
+  if (client !== undefined && !isAskedClient(client)) throw wrong(`--client: ${shown(client)} is no IP address`);
+  if (!isAskedShort(asked)) throw wrong(`path, host and headers have more than ${MAX_ASKED_TARGET} characters together`);
+  return asked;
+}
+
+const URL_START = /^(?:\/|https?:\/\/)/i;
+
+/** A path; or a URL, which also tells host and scheme. */
+function readTarget(text: string): Pick<AskedRequest, 'target' | 'host' | 'scheme'> {
+  const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(text) ?? [];
+  const target = scheme === undefined ? text : rest.startsWith('/') ? rest : `/${rest}`;
   if (!isAskedTarget(target))
     throw wrong(
-      `${shown(target)} is no path: it starts with / and is printable ASCII without spaces, at most ${MAX_ASKED_TARGET} characters`,
+      `${shown(text)} is no path: it starts with / or is a URL, and is printable ASCII without spaces, at most ${MAX_ASKED_TARGET} characters`,
     );
-  return { method, target };
+  if (scheme === undefined) return { target };
+  if (!isAskedHost(host)) throw wrong(`${shown(text)} names no host`);
+  return { target, host, ...(scheme.toLowerCase() === 'https' && { scheme: 'https' }) };
+}
+
+/** The fields of --header; a Host among them stands by itself. */
+function readHeaders(lines: readonly string[]): Pick<AskedRequest, 'headers' | 'host'> {
+  const pairs = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':');
+    if (colon < 1) throw wrong(`--header: ${shown(line)} is no header: write it as 'Name: value'`);
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
+  const host = pairs.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  const headers = pairs.filter(([name]) => name.toLowerCase() !== 'host').flat();
+  if (host !== undefined && !isAskedHost(host)) throw wrong(`--header: ${shown(host)} is no Host`);
+  if (!areAskedHeaders(headers))
+    throw wrong(`--header: names are tokens, values printable ASCII, and there are at most ${MAX_ASKED_HEADERS} of them`);
+  return { ...(host !== undefined && { host }), ...(headers.length > 0 && { headers }) };
 }
 
 /**
@@ -71,8 +123,11 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked')
       throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
-    if (!('id' in question) && answer.status === 'explained') checkForwarded(balancer, answer.explanation);
-    out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
+    const refusal = 'id' in question || answer.status !== 'explained' ? undefined : refusalIn(balancer, answer.explanation);
+    // Of a request without a route the routes that come nearest are told.
+    if (refusal === undefined || (answer.status === 'explained' && answer.explanation.route !== null))
+      out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
+    if (refusal !== undefined) throw refusal;
   } finally {
     client.disconnect();
   }
@@ -135,10 +190,10 @@ async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, w
 }
 
 /** A request that is refused goes to no host: that is no answer to the question where it would go. */
-function checkForwarded(balancer: string, { code, failures }: Explanation): void {
-  if (code === '') return;
+function refusalIn(balancer: string, { code, failures, answered }: Explanation): MeercatError | undefined {
+  if (code === '' || answered > 0) return undefined;
   const reasons = failures.map(({ reason }) => `, ${reason}`).join('');
-  throw new MeercatError('MEERCAT_REQUEST_REFUSED', `${balancer} refuses such a request: ${code}${reasons}`);
+  return new MeercatError('MEERCAT_REQUEST_REFUSED', `${balancer} refuses such a request: ${code}${reasons}`);
 }
 
 function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion): string {

@@ -2,6 +2,7 @@
 // here may wait for Redis; no request ever waits for this.
 
 import { monotonicClock } from '../clock.js';
+import { healthByPool } from '../config/pool-rules.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { buildKeys } from '../redis/keys.js';
@@ -32,6 +33,7 @@ import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
+import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -126,6 +128,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  let health = healthByPool(null, config.health);
   /** The hosts that the site names by their URLs. */
   let siteHosts: ReadonlySet<string> = new Set();
   const ownHosts = new OwnHosts({
@@ -142,7 +145,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     },
   });
   const keyWatch = new KeyWatch({ clock, log, isKeyed: () => ring.isKeyed, ids: () => ring.ids });
-  const ownChecks = new OwnChecks({ table, rules: config.health, tls: config.tls, clock, count, log });
+  const ownChecks = new OwnChecks({ table, rules: () => health, tls: config.tls, clock, count, log });
   const watch = new MasterWatch({
     clock,
     log,
@@ -164,11 +167,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   });
 
   const reader = createDocumentReader();
+  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, reader.read, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
+      health = healthByPool(inForce.site, config.health);
       const ofSite = siteHostsOf(inForce.site).map(({ name }) => name);
       const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))];
       table.setSite(inForce, (hasSwitched) => {
@@ -179,6 +184,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         return table.withdraw([...before].filter((name) => !siteHosts.has(name)));
       });
       hosts.setSite(inForce.site);
+      secrets.onSite(inForce.site);
     },
   });
 
@@ -243,6 +249,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       inband.balancers = order.length;
       loads.setBalancers(order.length);
       names.onHeartbeat();
+      void secrets.check();
       candidacy.check();
     },
     onTerm: sawTerm,
@@ -310,6 +317,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       lease,
       heartbeats,
       site,
+      secrets,
     }),
     async stop() {
       heartbeats.stop();
@@ -322,7 +330,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       loads.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
-        lease.stop().then(() => membership.leave()),
+        Promise.all([lease.stop().then(() => membership.leave()), site.saved, secrets.saved]),
         new Promise((resolve) => {
           timeout = setTimeout(resolve, LEAVE_TIMEOUT_MS);
         }),

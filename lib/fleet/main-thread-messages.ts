@@ -17,6 +17,7 @@ import { type InbandReports, publishedReport } from './inband-reports.js';
 import type { KeyWatch } from './key-watch.js';
 import type { LeaseDriver } from './lease-driver.js';
 import type { LoadSync } from './load-sync.js';
+import type { SecretSync } from './secret-sync.js';
 import type { SiteSync } from './site-sync.js';
 import type { TableSync } from './table-sync.js';
 import type { WhyAnswers } from './why-answers.js';
@@ -39,11 +40,12 @@ export interface MainThreadOptions {
   readonly lease: LeaseDriver;
   readonly heartbeats: Heartbeats;
   readonly site: SiteSync;
+  readonly secrets: SecretSync;
 }
 
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
 export function listenToMainThread(options: MainThreadOptions): (message: ToFleet) => void {
-  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats, site } = options;
+  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
   return (message) => {
     switch (message.type) {
       case 'verdict':
@@ -76,6 +78,7 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
         keyWatch.onKeys();
         table.readAgain();
         site.readAgain();
+        secrets.onKeys();
         void heartbeats.send();
         break;
       case 'hosts-port':

@@ -6,13 +6,16 @@ import { type HostChecks, startHostChecks } from '../health/host-checks.js';
 import type { Log } from '../log.js';
 import { afterCheck, type Checked, FALLEN, UNCHECKED } from '../routing/health.js';
 import type { Count } from '../table/counters.js';
-import type { HealthRules, HostTls } from '../config/traffic-config.js';
+import type { HealthByPool } from '../config/pool-rules.js';
+import type { HostTls } from '../config/traffic-config.js';
+import { poolOf } from '../host-id.js';
 import type { TableSync } from './table-sync.js';
 
 /** The dependencies of `OwnChecks`. */
 export interface OwnChecksOptions {
   readonly table: TableSync;
-  readonly rules: HealthRules;
+  /** The rules in force. */
+  readonly rules: () => HealthByPool;
   readonly tls: HostTls;
   readonly clock: Clock;
   readonly count: Count;
@@ -46,7 +49,7 @@ export class OwnChecks {
         if (!isGood) count('own_checks_failed');
         const key = `${name} ${url}`;
         const before = this.#checked.get(key) ?? (table.writer.isDown(name) ? FALLEN : UNCHECKED);
-        const after = afterCheck(before, isGood, rules);
+        const after = afterCheck(before, isGood, rules().of(poolOf(name)));
         this.#checked.set(key, after);
         if (after.isDown === before.isDown) return;
         log('info', after.isDown ? 'a host fails its checks: it gets no requests' : 'a host passes its checks again', { host: name });

@@ -1,13 +1,12 @@
 // The last good site on this machine's disk (--state-dir): a balancer that starts while Redis is away goes by it. Written
 // beside and renamed, so that a crash leaves the old or the new one; several processes share it, and the newest stays.
 
-import { randomUUID } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
 import { readSavedSite, savedSitePath } from '../config/saved-site.js';
 import { fileReason } from '../file-reason.js';
 import type { Log } from '../log.js';
 import { encodeStoredSite } from '../redis/stored-site.js';
 import type { StoredSite } from '../site-model.js';
+import { replaceFile } from '../write-file.js';
 
 /** The file of one fleet. */
 export class SiteFile {
@@ -38,24 +37,15 @@ export class SiteFile {
     return this.#saving;
   }
 
+  /** Resolves when what was to be saved is saved, or could not be. */
+  get saved(): Promise<void> {
+    return this.#saving;
+  }
+
   async #write(site: StoredSite): Promise<void> {
     const saved = this.read();
     if (saved !== null && typeof saved === 'object' && isSettled(saved, site)) return;
-    const beside = `${this.path}.${randomUUID()}`;
-    try {
-      const file = await open(beside, 'wx', 0o600);
-      try {
-        await file.writeFile(encodeStoredSite(site));
-        // Before the name: a power cut must not leave an empty file under it.
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(beside, this.path);
-    } catch (error) {
-      await unlink(beside).catch(() => undefined);
-      throw error;
-    }
+    await replaceFile(this.path, encodeStoredSite(site));
     this.#saidReason = '';
   }
 }

@@ -101,9 +101,15 @@ export class SiteSync {
 
   constructor(options: SiteSyncOptions) {
     this.#options = options;
-    this.started = this.#start().catch((error: unknown) =>
-      options.log('error', 'no site could be put into force at the start', { reason: messageOf(error) }),
-    );
+    // Later, so that nothing is called back before all parts of the thread exist.
+    this.started = Promise.resolve()
+      .then(() => this.#start())
+      .catch((error: unknown) => options.log('error', 'no site could be put into force at the start', { reason: messageOf(error) }));
+  }
+
+  /** Resolves when the site in force is saved, or could not be: a thread that ended before would leave the last one on disk. */
+  get saved(): Promise<void> {
+    return this.#options.file?.saved ?? Promise.resolve();
   }
 
   /** What a heartbeat says of it. */
@@ -111,7 +117,7 @@ export class SiteSync {
     return { site: this.#inForce?.version ?? '', siteRefused: this.#verdict.kind === 'refused' ? reasonFor(this.#verdict) : '' };
   }
 
-  /** The keys were replaced, or Redis may have changed unseen: the next heartbeat reads. */
+  /** The keys were replaced: the next heartbeat reads. */
   readAgain(): void {
     this.#mark = null;
   }

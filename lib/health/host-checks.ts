@@ -1,10 +1,13 @@
-// Periodic health checks: each host once per interval, spread over it, with bounded concurrency. The owner decides who
-// is checked and what follows: the master, or a balancer without one.
+// Periodic health checks: each host once per interval of its pool, spread over it, with bounded concurrency. The owner
+// decides who is checked and what follows: the master, or a balancer without one. Other rules count from the next look on.
 
 import type { Clock } from '../clock.js';
+import { groupedBy } from '../grouped-by.js';
 import { HostAddresses, type Lookup, systemLookup } from './host-addresses.js';
 import { probeHost } from './probe-host.js';
-import type { HealthRules, HostTls } from '../config/traffic-config.js';
+import type { HealthByPool } from '../config/pool-rules.js';
+import type { HostTls } from '../config/traffic-config.js';
+import { poolOf } from '../host-id.js';
 
 /** Maximum concurrent checks: thousands of dead hosts must not become thousands of sockets. */
 const MAX_RUNNING = 64;
@@ -16,6 +19,7 @@ const MAX_SLICE_MS = 100;
 
 /** A host to check. */
 export interface CheckedHost {
+  /** Its id. */
   readonly name: string;
   readonly url: string;
   /** As of `StaticHost`. */
@@ -24,7 +28,8 @@ export interface CheckedHost {
 
 /** The dependencies of the checks. */
 export interface HostChecksOptions {
-  readonly rules: HealthRules;
+  /** The rules in force. */
+  readonly rules: () => HealthByPool;
   readonly tls: HostTls;
   readonly clock: Clock;
   /** Resolves the hosts' names; the system resolver by default. */
@@ -40,35 +45,54 @@ export interface HostChecks {
   stop(): void;
 }
 
+/** The checks of one interval that runs. */
+interface Round {
+  readonly startedAtMs: number;
+  readonly hosts: readonly CheckedHost[];
+  begun: number;
+}
+
 /** Starts the first interval at once; its first check comes a little later. */
 export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = systemLookup }: HostChecksOptions): HostChecks {
-  const { healthIntervalMs } = rules;
   let isStopped = false;
-  let startedAtMs = clock();
-  let round = hosts();
+  /** By interval. */
+  const rounds = new Map<number, Round>();
   /** By URL; undefined for a host that is given by IP address. */
   const addresses = new Map<string, HostAddresses | undefined>();
-  let begun = 0;
   let running = 0;
   const waiting: CheckedHost[] = [];
   /** Hosts that are queued or being checked: a check longer than the interval must not run twice at once. */
   const busy = new Set<string>();
 
   function look(): void {
-    const due = dueChecks(round.length, clock() - startedAtMs, healthIntervalMs);
-    for (; begun < due; begun++) {
-      const host = round[begun] as CheckedHost;
+    const nowMs = clock();
+    for (const [intervalMs, round] of rounds) begin(round, intervalMs, nowMs);
+    while (running < MAX_RUNNING && waiting.length > 0) void checkNext();
+    startRounds(nowMs);
+  }
+
+  function begin(round: Round, intervalMs: number, nowMs: number): void {
+    const due = dueChecks(round.hosts.length, nowMs - round.startedAtMs, intervalMs);
+    for (; round.begun < due; round.begun++) {
+      const host = round.hosts[round.begun] as CheckedHost;
       if (busy.has(host.name)) continue;
       busy.add(host.name);
       waiting.push(host);
     }
-    while (running < MAX_RUNNING && waiting.length > 0) void checkNext();
-    // With no hosts, start a new interval right away, so that the next host need not wait.
-    if (round.length > 0 && clock() - startedAtMs < healthIntervalMs) return;
-    startedAtMs = clock();
-    round = hosts();
-    begun = 0;
-    const urls = new Set(round.map(({ url }) => url));
+  }
+
+  /** Starts the intervals that are due. Without hosts one begins anew right away, so that the next host need not wait. */
+  function startRounds(nowMs: number): void {
+    const { of, intervalsMs } = rules();
+    for (const intervalMs of rounds.keys()) if (!intervalsMs.includes(intervalMs)) rounds.delete(intervalMs);
+    const due = intervalsMs.filter((intervalMs) => {
+      const round = rounds.get(intervalMs);
+      return round === undefined || round.hosts.length === 0 || nowMs - round.startedAtMs >= intervalMs;
+    });
+    if (due.length === 0) return;
+    const byInterval = groupedBy(hosts(), ({ name }) => of(poolOf(name)).healthIntervalMs);
+    for (const intervalMs of due) rounds.set(intervalMs, { startedAtMs: nowMs, hosts: byInterval.get(intervalMs) ?? [], begun: 0 });
+    const urls = new Set([...rounds.values()].flatMap((round) => round.hosts.map(({ url }) => url)));
     for (const url of addresses.keys()) if (!urls.has(url)) addresses.delete(url);
   }
 
@@ -77,7 +101,7 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = 
     if (host === undefined || isStopped) return;
     running++;
     if (!addresses.has(host.url)) addresses.set(host.url, HostAddresses.of(new URL(host.url), lookup, clock));
-    const isGood = await probeHost(host.url, rules, tls, addresses.get(host.url), host.authority);
+    const isGood = await probeHost(host.url, rules().of(poolOf(host.name)), tls, addresses.get(host.url), host.authority);
     running--;
     busy.delete(host.name);
     if (isStopped) return;
@@ -85,11 +109,25 @@ export function startHostChecks({ rules, tls, clock, hosts, onChecked, lookup = 
     void checkNext();
   }
 
-  const timer = setInterval(look, Math.min(Math.max(healthIntervalMs / SLICES, MIN_SLICE_MS), MAX_SLICE_MS));
+  function lookLater(): void {
+    if (isStopped) return;
+    const shortestMs = Math.min(...rules().intervalsMs);
+    timer = setTimeout(
+      () => {
+        look();
+        lookLater();
+      },
+      Math.min(Math.max(shortestMs / SLICES, MIN_SLICE_MS), MAX_SLICE_MS),
+    );
+  }
+
+  let timer: NodeJS.Timeout;
+  startRounds(clock());
+  lookLater();
   return {
     stop() {
       isStopped = true;
-      clearInterval(timer);
+      clearTimeout(timer);
     },
   };
 }

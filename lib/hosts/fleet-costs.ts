@@ -1,6 +1,8 @@
-// The request costs that the master has learned and published. A new master keeps its predecessor's costs, class by
-// class, until it has estimates of its own.
+// The request costs that the master has learned and published, of one group of pools (pool-costs.ts). Classes have their
+// names in the whole fleet. A new master keeps its predecessor's costs, class by class, until it has estimates of its own.
 
+import { groupedBy } from '../grouped-by.js';
+import { classKeyOf, poolOfClassKey } from '../host-id.js';
 import type { Costs } from '../model.js';
 import { type CostEstimate, CostModel } from '../learning/cost-model.js';
 import { REST_NAME } from '../routing/request-classes.js';
@@ -19,7 +21,12 @@ export interface CostChange {
 
 const UNCHANGED: CostChange = { growth: 1, moved: 0 };
 
-/** The costs of one mastership. */
+/** How costs changed, by pool; nothing changed in a pool that is missing. */
+export type CostChanges = ReadonlyMap<string, CostChange>;
+
+const NO_CHANGES: CostChanges = new Map();
+
+/** The costs of one group of pools during one mastership. */
 export class FleetCosts {
   readonly model = new CostModel();
   #published: ReadonlyMap<string, number> = new Map();
@@ -27,9 +34,9 @@ export class FleetCosts {
   readonly #guessed = new Set<string>();
   #isChanged = false;
 
-  /** Takes over an earlier master's costs. */
+  /** Takes over the costs that were published elsewhere, of classes that have none here. */
   seed(costs: Costs): void {
-    if (this.#published.size === 0) this.#published = new Map(costs);
+    this.#published = new Map([...costs, ...this.#published]);
   }
 
   /** The published costs, or those about to be. */
@@ -49,24 +56,27 @@ export class FleetCosts {
     return costs;
   }
 
-  /** Updates the costs, once a second. Returns how they changed, since everything measured in work must be rescaled. */
-  tick(nowMs: number): CostChange {
-    this.model.tick(nowMs);
+  /**
+   * Updates the costs, once a second. Returns how they changed, since everything measured in work must be rescaled.
+   * @param mayFit as of `CostModel.tick`
+   */
+  tick(nowMs: number, mayFit = true): CostChanges {
+    this.model.tick(nowMs, mayFit);
     const estimates = this.model.estimates();
     const costs = this.#merged(estimates);
     const isNear = ([name, costMs]: readonly [string, number]): boolean =>
       Math.abs(costMs - (this.#published.get(name) ?? 0)) <= PUBLISHED_CHANGE * costMs;
-    if (costs.size === this.#published.size && [...costs].every(isNear)) return UNCHANGED;
-    const change = changeOf(estimates, this.#published, costs);
+    if (costs.size === this.#published.size && [...costs].every(isNear)) return NO_CHANGES;
+    const changes = changesOf(estimates, this.#published, costs);
     this.#published = costs;
     for (const name of this.#guessed) if (!costs.has(name)) this.#guessed.delete(name);
     this.#isChanged = true;
-    return change;
+    return changes;
   }
 
   /**
-   * Merges estimates and published costs. A guess replaces only this master's own guesses; published costs are dropped
-   * once any class has a fitted estimate.
+   * Merges estimates and published costs. A guess replaces only this master's own guesses; published costs of a pool are
+   * dropped once any class of it has a fitted estimate.
    */
   #merged(estimates: readonly CostEstimate[]): ReadonlyMap<string, number> {
     const known = this.model.costs();
@@ -75,8 +85,8 @@ export class FleetCosts {
       if (confidence > 0) this.#guessed.delete(name);
       else if (!this.#published.has(name)) this.#guessed.add(name);
     }
-    const isFitted = estimates.some(({ confidence }) => confidence > 0);
-    const merged = new Map(isFitted ? [] : this.#published);
+    const fitted = new Set(estimates.filter(({ confidence }) => confidence > 0).map(({ name }) => poolOfClassKey(name)));
+    const merged = new Map([...this.#published].filter(([name]) => !fitted.has(poolOfClassKey(name))));
     for (const { name, confidence } of costed) {
       const isOurs = confidence > 0 || this.#guessed.has(name);
       merged.set(name, (isOurs ? known : this.#published).get(name) as number);
@@ -85,11 +95,27 @@ export class FleetCosts {
   }
 }
 
-/** Compares new costs with the previous ones, weighted by the number of requests in each class. */
-function changeOf(estimates: readonly CostEstimate[], before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): CostChange {
+/** Compares new costs with the previous ones, pool by pool. */
+function changesOf(
+  estimates: readonly CostEstimate[],
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): CostChanges {
+  const byPool = groupedBy(estimates, ({ name }) => poolOfClassKey(name));
+  return new Map([...byPool].map(([pool, those]) => [pool, changeOf(those, pool, before, after)]));
+}
+
+/** Compares those of one pool, weighted by the number of requests in each class. */
+function changeOf(
+  estimates: readonly CostEstimate[],
+  pool: string,
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): CostChange {
+  const rest = classKeyOf(pool, REST_NAME);
   const work = estimates.flatMap(({ name, samples }): (readonly [old: number, now: number])[] => {
     // Balancers assume the rest's cost for a new class.
-    const was = before.get(name) ?? before.get(REST_NAME) ?? (before.size === 0 ? UNKNOWN_COST_MS : undefined);
+    const was = before.get(name) ?? before.get(rest) ?? (before.size === 0 ? UNKNOWN_COST_MS : undefined);
     const is = after.get(name);
     return was === undefined || is === undefined ? [] : [[samples * was, samples * is]];
   });

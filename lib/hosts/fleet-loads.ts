@@ -1,11 +1,13 @@
 // The fleet's load on each host: requests in flight and finished per second over all balancers, and the host's capacity
 // learned from both. Built from running totals, so that lost or duplicate messages don't distort the counts.
 
+import { groupedBy } from '../grouped-by.js';
+import { poolOf } from '../host-id.js';
 import type { HostFigures, HostLoad, HostRow, LoadMessage } from '../model.js';
 import { medianOf } from '../routing/usage.js';
-import type { CostModel } from '../learning/cost-model.js';
+import type { FinishedRequests } from '../learning/cost-model.js';
 import { type CapacityState, type FleetSpeeds, perCoreOf, rescaleCapacity } from '../learning/capacity.js';
-import type { CostChange } from './fleet-costs.js';
+import type { CostChanges } from './fleet-costs.js';
 import { type FleetLoad, HostTotal } from './host-total.js';
 
 /** A balancer that is silent for this long has nothing in flight any more and names no hosts. */
@@ -41,8 +43,13 @@ interface BalancerLoads {
 const NO_LOAD: FleetLoad = { inflight: 0, open: 0, longLived: 0, work: 0, rps: 0, capacity: null, speed: null };
 const NOTHING: LastLoad = { inflight: 0, open: 0, longLived: 0, work: 0, served: 0, atMs: Number.NaN };
 
-/** Receives the requests by class; implemented by the cost model. */
-export type ClassListener = Pick<CostModel, 'finished' | 'reported'>;
+const NO_SPEEDS: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, perCore: Number.NaN, serving: Number.NaN };
+
+/** Receives the requests by class, whose names are those in the whole fleet; see `CostModel`. */
+export interface ClassListener {
+  finished(host: string, name: string, requests: FinishedRequests, atMs: number, spanMs: number): void;
+  reported(name: string, count: number, cpuMs: number): void;
+}
 
 /** Adds up the load messages of the whole fleet. */
 export class FleetLoads {
@@ -57,7 +64,8 @@ export class FleetLoads {
   #acks = new Map<string, number>();
   #tickedAtMs = Number.NaN;
   #learnedAtMs = Number.NaN;
-  #speeds: FleetSpeeds = { median: Number.NaN, capacity: Number.NaN, perCore: Number.NaN, serving: Number.NaN };
+  /** By pool: a host is compared with those that serve the same. */
+  #speeds = new Map<string, FleetSpeeds>();
 
   /** @param classes receives the requests by class */
   constructor(classes?: ClassListener) {
@@ -81,7 +89,7 @@ export class FleetLoads {
     const known = this.#totals.get(host);
     if (known === undefined) return;
     const { inflight, work, open, longLived } = known.load;
-    const total = new HostTotal(nowMs);
+    const total = new HostTotal(poolOf(host), nowMs);
     total.change(inflight, work, nowMs);
     total.hold(open, longLived);
     total.renewMeasure();
@@ -171,26 +179,11 @@ export class FleetLoads {
     this.#tickedAtMs = nowMs;
     // The first tick has no duration (NaN), hence no rate.
     if (!(seconds > 0)) return { loads: changed, rates };
-    const speeds: number[] = [];
-    const capacities: number[] = [];
-    const perCores: number[] = [];
-    let [served, speedByServed] = [0, 0];
-    for (const [host, total] of this.#totals) {
-      if (total.tick(seconds)) rates.add(host);
-      const { speed, capacity } = total.capacity;
-      if (!Number.isNaN(capacity)) capacities.push(capacity);
-      const perCore = perCoreOf(total.capacity);
-      if (perCore > 0) perCores.push(perCore);
-      if (!Number.isNaN(speed)) {
-        speeds.push(speed);
-        served += total.rps;
-        speedByServed += total.rps * speed;
-      }
+    for (const [host, total] of this.#totals) if (total.tick(seconds)) rates.add(host);
+    const byPool = groupedBy(this.#totals.values(), ({ pool }) => pool);
+    this.#speeds = new Map([...byPool].map(([pool, totals]) => [pool, speedsOf(totals)]));
+    for (const [host, total] of this.#totals)
       if (total.rps === 0 && total.open === 0 && total.inflight === 0 && !this.#isNamed(host)) this.#totals.delete(host);
-    }
-    const median = lowerMedianOf(speeds);
-    const serving = served > 0 ? speedByServed / served : median;
-    this.#speeds = { median, capacity: medianOf(Float64Array.from(capacities)), perCore: lowerMedianOf(perCores), serving };
     return { loads: changed, rates };
   }
 
@@ -211,26 +204,31 @@ export class FleetLoads {
       this.#intervalMs += (intervalMs - this.#intervalMs) * INTERVAL_WEIGHT;
       this.#messages = this.#silentMs = 0;
     }
-    if (Number.isNaN(this.#speeds.median)) this.#learnFirstSpeed();
+    this.#learnFirstSpeeds();
     for (const [host, total] of this.#totals) {
-      total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds, 2 * this.#intervalMs);
+      total.learn(nowMs, elapsedMs, figuresOf(host), this.#speeds.get(total.pool) ?? NO_SPEEDS, 2 * this.#intervalMs);
       if (total.shouldPublish) changed.add(host);
     }
     return changed;
   }
 
   /**
-   * Until the first median, all hosts count as equally fast: a host whose first request was quick by chance would get most of
-   * the others.
+   * Until the first median, all hosts of a pool count as equally fast: a host whose first request was quick by chance would get
+   * most of the others.
    */
-  #learnFirstSpeed(): void {
-    let [work, durations] = [0, 0];
-    for (const { evidence } of this.#totals.values()) {
-      work += evidence.work;
-      durations += evidence.durations;
+  #learnFirstSpeeds(): void {
+    const sums = new Map<string, { work: number; durations: number }>();
+    for (const { pool, evidence } of this.#totals.values()) {
+      if (!Number.isNaN(this.#speeds.get(pool)?.median ?? Number.NaN)) continue;
+      const sum = sums.get(pool) ?? { work: 0, durations: 0 };
+      sum.work += evidence.work;
+      sum.durations += evidence.durations;
+      sums.set(pool, sum);
     }
-    const rate = work / durations;
-    if (rate > 0) this.#speeds = { ...this.#speeds, median: rate, serving: rate };
+    for (const [pool, { work, durations }] of sums) {
+      const rate = work / durations;
+      if (rate > 0) this.#speeds.set(pool, { ...(this.#speeds.get(pool) ?? NO_SPEEDS), median: rate, serving: rate });
+    }
   }
 
   /** Like `of`, for publishing: the capacity counts as published. */
@@ -245,15 +243,23 @@ export class FleetLoads {
   }
 
   /** Rescales everything measured in work after costs changed. */
-  rescale({ growth, moved }: CostChange): void {
-    if (growth === 1 && moved === 0) return;
-    const states = [...this.#totals.values()].map(({ capacity }) => capacity);
-    const sum = (of: (state: CapacityState) => number): number => states.reduce((all, state) => all + of(state), 0);
-    const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
-    for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
-    for (const total of this.#totals.values()) total.renewMeasure();
-    const { median, capacity, perCore, serving } = this.#speeds;
-    this.#speeds = { median: median * growth, capacity: capacity * growth, perCore: perCore * growth, serving: serving * growth };
+  rescale(changes: CostChanges): void {
+    for (const [pool, { growth, moved }] of changes) {
+      if (growth === 1 && moved === 0) continue;
+      const totals = [...this.#totals.values()].filter((total) => total.pool === pool);
+      const states = totals.map(({ capacity }) => capacity);
+      const sum = (of: (state: CapacityState) => number): number => states.reduce((all, state) => all + of(state), 0);
+      const meanRate = sum(({ work }) => work) / sum(({ durations }) => durations);
+      for (const state of states) rescaleCapacity(state, growth, moved, meanRate);
+      for (const total of totals) total.renewMeasure();
+      const { median, capacity, perCore, serving } = this.#speeds.get(pool) ?? NO_SPEEDS;
+      this.#speeds.set(pool, {
+        median: median * growth,
+        capacity: capacity * growth,
+        perCore: perCore * growth,
+        serving: serving * growth,
+      });
+    }
   }
 
   #isNamed(host: string): boolean {
@@ -264,7 +270,7 @@ export class FleetLoads {
   #totalOf(host: string, nowMs: number): HostTotal {
     const known = this.#totals.get(host);
     if (known !== undefined) return known;
-    const total = new HostTotal(nowMs);
+    const total = new HostTotal(poolOf(host), nowMs);
     this.#totals.set(host, total);
     return total;
   }
@@ -302,6 +308,23 @@ export class FleetLoads {
     total.change(-inflight, -work, nowMs);
     changed.add(host);
   }
+}
+
+/** The speeds of the hosts of one pool. */
+function speedsOf(totals: readonly HostTotal[]): FleetSpeeds {
+  const known = totals.filter(({ capacity }) => !Number.isNaN(capacity.speed));
+  const median = lowerMedianOf(known.map(({ capacity }) => capacity.speed));
+  let [served, speedByServed] = [0, 0];
+  for (const { rps, capacity } of known) {
+    served += rps;
+    speedByServed += rps * capacity.speed;
+  }
+  return {
+    median,
+    capacity: medianOf(Float64Array.from(totals.map(({ capacity }) => capacity.capacity).filter((capacity) => !Number.isNaN(capacity)))),
+    perCore: lowerMedianOf(totals.map(({ capacity }) => perCoreOf(capacity)).filter((perCore) => perCore > 0)),
+    serving: served > 0 ? speedByServed / served : median,
+  };
 }
 
 /** The lower median, NaN without any: of two hosts, the one that answers without working must not set the standard. */

@@ -36,6 +36,10 @@ export interface HostEntry {
   readonly url: string;
   /** The DNS name that it was found by; undefined when it was not. */
   authority: string | undefined;
+  /** As the site or its record in DNS has it; 1 is usual. */
+  weight: number;
+  /** Whether there is no such pool. */
+  isUnassigned: boolean;
   figures: HostFigures;
   state: HostState;
   /** Whether it has an agent: it reported once, to this master or an earlier one. */
@@ -75,6 +79,8 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
     name,
     url,
     authority: undefined,
+    weight: 1,
+    isUnassigned: false,
     figures: UNKNOWN,
     state: 'up',
     hasAgent: false,
@@ -93,12 +99,14 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
 }
 
 /** A host as an earlier master knew it. */
-export function seededEntry({ name, url, authority, cpu, memory, cores, rps, state, isStatic, ageMs }: HostRow, nowMs: number): HostEntry {
+export function seededEntry(row: HostRow, nowMs: number): HostEntry {
+  const { name, url, authority, weight = 1, cpu, memory, cores, rps, state, isStatic, ageMs } = row;
   // Don't wait again for a host that the previous master had found silent.
   const awaitedSinceMs = isStatic || state === 'up' ? nowMs : Number.NEGATIVE_INFINITY;
   return {
     ...blankEntry(name, url, nowMs),
     authority,
+    weight,
     figures: { cpu, memory, cores, rps },
     state,
     hasAgent: !isStatic,
@@ -194,6 +202,7 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
     ...(entry.authority !== undefined && { authority: entry.authority }),
     state: entry.state,
     isStatic: !entry.hasAgent,
+    ...(entry.weight !== 1 && { weight: entry.weight }),
     ...entry.figures,
     ageMs: ageOf(entry, nowMs),
     inflight,
@@ -203,6 +212,7 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
     work,
     capacity,
     speed,
+    ...(entry.isUnassigned && { isUnassigned: true }),
     ...(entry.conflict !== null && { conflict: entry.conflict }),
   };
 }

@@ -4,14 +4,14 @@
 import { SECOND } from '../clock.js';
 import { siteHostsOf } from '../site-hosts.js';
 import type { Site } from '../site-model.js';
-import { hostIdOf } from '../host-id.js';
+import { hostIdOf, poolOf } from '../host-id.js';
 import type { Costs, HostFigures, HostRow, LoadMessage, Report, StaticHost } from '../model.js';
 import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import type { CostEstimate } from '../learning/cost-model.js';
 import { LEARN_MS } from '../redis/load-interval.js';
-import { FleetCosts } from './fleet-costs.js';
+import { PoolCosts } from './pool-costs.js';
 import { FleetLoads } from './fleet-loads.js';
 import type { HostChanges, ReportOutcome } from './host-changes.js';
 import {
@@ -47,21 +47,24 @@ const MAX_HOSTS = 16_384;
 
 /** The master's registry of hosts. */
 export class HostRegistry {
-  readonly #rules: HostCheckRules;
+  readonly #rulesOf: (pool: string) => HostCheckRules;
   readonly #entries = new Map<string, HostEntry>();
-  readonly #costs = new FleetCosts();
+  readonly #costs = new PoolCosts();
   /** Costs are learned by machine, whose CPU is reported once for all of its pools: by URL, which the ids share. */
   readonly #loads = new FleetLoads({
-    finished: (id, ...request) => this.#costs.model.finished(this.#entries.get(id)?.url ?? id, ...request),
-    reported: (...request) => this.#costs.model.reported(...request),
+    finished: (id, ...request) => this.#costs.finished(poolOf(id), this.#entries.get(id)?.url ?? id, ...request),
+    reported: (...request) => this.#costs.reported(...request),
   });
   readonly #named = new NamedHosts();
   readonly #namesakes = new Namesakes();
   readonly #pending = new PendingChanges();
+  /** Those that get requests. */
+  #pools: ReadonlySet<string> = new Set([DEFAULT_POOL]);
   #learnedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: HostCheckRules = TRAFFIC_DEFAULTS) {
-    this.#rules = rules;
+  /** @param rulesOf the rules in force of a pool */
+  constructor(rulesOf: (pool: string) => HostCheckRules = () => TRAFFIC_DEFAULTS) {
+    this.#rulesOf = rulesOf;
   }
 
   get size(): number {
@@ -85,13 +88,32 @@ export class HostRegistry {
 
   /** Takes another site: its pools, and the hosts that it names, whose URLs win over whatever balancers say. */
   nameSite(site: Site | null, nowMs: number): void {
-    for (const name of this.#named.takeSite(siteHostsOf(site))) {
-      const entry = this.#entries.get(name);
-      // At once: unlike the hosts of a balancer that restarts, it is not about to be named again.
-      if (entry !== undefined && !entry.hasAgent && !this.#named.isNamed(name)) this.#remove(entry, 'the site names it no more', nowMs);
+    this.#pools = new Set(site?.pools.map((pool) => pool.name) ?? [DEFAULT_POOL]);
+    for (const entry of this.#entries.values()) {
+      const isUnassigned = !this.#pools.has(poolOf(entry.name));
+      if (entry.isUnassigned === isUnassigned) continue;
+      entry.isUnassigned = isUnassigned;
+      this.#pending.noteRow(entry.name);
+    }
+    const concerned = this.#named.takeSite(siteHostsOf(site));
+    this.#removeUnnamed(site, concerned, nowMs);
+    for (const name of concerned) {
       this.#settleUrl(name, nowMs);
-      // Its weight may have changed.
+      // Balancers took out what the site names no more: they learn which of these stay.
       this.#pending.noteRow(name);
+    }
+  }
+
+  /**
+   * Removes hosts that are gone with the site before, at once; also those of a pool that only the site can name, when an
+   * earlier master knew them. Elsewhere a balancer that restarts may be about to name them.
+   */
+  #removeUnnamed(site: Site | null, concerned: ReadonlySet<string>, nowMs: number): void {
+    const found = site?.pools.filter(({ hosts }) => hosts.some(({ discovery }) => discovery !== 'none')) ?? [];
+    const open = new Set([DEFAULT_POOL, ...found.map(({ name }) => name)]);
+    for (const entry of this.#entries.values()) {
+      const isGone = concerned.has(entry.name) || !open.has(poolOf(entry.name));
+      if (isGone && !entry.hasAgent && !this.#named.isNamed(entry.name)) this.#remove(entry, 'the site names it no more', nowMs);
     }
   }
 
@@ -120,7 +142,7 @@ export class HostRegistry {
     const windowMs = nowMs - (reportedAtMs ?? Number.NaN);
     // After a pause a report covers only its own interval, whose length is unknown.
     if (cpu !== null && cores !== null && windowMs > 0 && windowMs < OLD_INTERVALS * intervalMs) {
-      this.#costs.model.observe(url, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
+      this.#costs.observe(poolOf(ids[0] as string), url, { cpuMs: cpu * cores * windowMs, cores }, nowMs, windowMs);
     }
   }
 
@@ -161,7 +183,7 @@ export class HostRegistry {
     entry.figures = { cpu, memory, cores, rps };
     if (!entry.hasAgent) this.#pending.noteRow(entry.name);
     takeAgent(entry, report, nowMs);
-    if (!this.#hasPath) entry.checks = UNCHECKED;
+    if (!this.#hasPath(entry)) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
     this.#pending.noteFigures(entry.name);
@@ -201,7 +223,7 @@ export class HostRegistry {
     const { isContested } = entry;
     entry.isContested = false;
     // A contested host gets no second chance.
-    entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rules);
+    entry.checks = isContested && !isGood ? FALLEN : afterCheck(entry.checks, isGood, this.#rulesOf(poolOf(name)));
     if (entry.checks.isDown && entry.state !== 'down') entry.downSinceMs = nowMs;
     this.#settle(entry, nowMs);
   }
@@ -218,6 +240,7 @@ export class HostRegistry {
   tick(nowMs: number): ReadonlySet<string> {
     const { loads, rates } = this.#loads.tick(nowMs);
     for (const name of loads) this.#pending.noteLoad(name);
+    this.#costs.group(this.#entries.values(), nowMs);
     this.#loads.rescale(this.#costs.tick(nowMs));
     this.#namesakes.tick(nowMs);
     for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
@@ -253,14 +276,14 @@ export class HostRegistry {
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
   }
 
-  /** The published costs of requests. */
+  /** The published costs of requests, of all pools. */
   get costs(): Costs {
     return this.#costs.published;
   }
 
   /** The cost model's estimates. */
   costEstimates(): readonly CostEstimate[] {
-    return this.#costs.model.estimates();
+    return this.#costs.estimates();
   }
 
   /** What changed since the last call. */
@@ -296,23 +319,17 @@ export class HostRegistry {
 
   /** All rows of the table. */
   rows(nowMs: number): HostRow[] {
-    return [...this.#entries.values()].map((entry) => this.#rowOf(entry, nowMs));
+    return [...this.#entries.values()].map((entry) => rowOf(entry, this.#loads.of(entry.name), nowMs));
   }
 
   /** One row; undefined for an unknown host. */
   row(name: string, nowMs: number): HostRow | undefined {
     const entry = this.#entries.get(name);
-    return entry && this.#rowOf(entry, nowMs);
-  }
-
-  #rowOf(entry: HostEntry, nowMs: number): HostRow {
-    const row = rowOf(entry, this.#loads.of(entry.name), nowMs);
-    const weight = this.#named.weightOf(entry.name);
-    return weight === 1 ? row : { ...row, weight };
+    return entry && rowOf(entry, this.#loads.of(entry.name), nowMs);
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {
-    return this.#hasPath || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
+    return this.#hasPath(entry) || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
   /** Handles a goodbye that counts. */
@@ -340,9 +357,11 @@ export class HostRegistry {
     }
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
-    const authority = this.#named.authorityOf(name, entry.url);
-    if (authority !== undefined && authority !== entry.authority) {
+    const authority = this.#named.authorityOf(name, entry.url) ?? entry.authority;
+    const weight = this.#named.weightOf(name, entry.url);
+    if (authority !== entry.authority || weight !== entry.weight) {
       entry.authority = authority;
+      entry.weight = weight;
       this.#pending.noteRow(name);
     }
     this.#noteConflict(entry, nowMs);
@@ -358,6 +377,7 @@ export class HostRegistry {
   }
 
   #add(entry: HostEntry): void {
+    entry.isUnassigned = !this.#pools.has(poolOf(entry.name));
     this.#entries.set(entry.name, entry);
     this.#pending.noteMembership(entry.name);
   }
@@ -376,10 +396,10 @@ export class HostRegistry {
     if (before === state) return;
     entry.state = state;
     this.#pending.noteMembership(entry.name);
-    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath));
+    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath(entry)));
   }
 
-  get #hasPath(): boolean {
-    return this.#rules.healthPath !== '';
+  #hasPath({ name }: HostEntry): boolean {
+    return this.#rulesOf(poolOf(name)).healthPath !== '';
   }
 }

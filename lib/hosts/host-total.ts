@@ -26,6 +26,8 @@ export interface FleetLoad {
 
 /** The totals of one host. */
 export class HostTotal {
+  /** The host's pool. */
+  readonly pool: string;
   inflight = 0;
   /** All requests in flight, also those that wait for their client, and the long-lived ones among them. */
   open = 0;
@@ -44,7 +46,8 @@ export class HostTotal {
   #publishedCapacity = Number.NaN;
   #publishedSpeed = Number.NaN;
 
-  constructor(nowMs: number) {
+  constructor(pool: string, nowMs: number) {
+    this.pool = pool;
     this.#inflightAtMs = nowMs;
   }
 

@@ -19,6 +19,7 @@ import type { MessageSigner } from '../redis/sign.js';
 import type { Site } from '../site-model.js';
 import { countingStatics } from '../site-hosts.js';
 import type { Count } from '../table/counters.js';
+import { healthByPool } from '../config/pool-rules.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
 import { Gathering } from './gathering.js';
@@ -82,7 +83,8 @@ export interface Mastership {
 /** Starts to receive and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, publisher, gate, signer, keys, clock, count, log, term, mastership } = options;
-  const registry = new HostRegistry(options.health);
+  let health = healthByPool(options.site, options.health);
+  const registry = new HostRegistry((pool) => health.of(pool));
   const stored = new StoredHosts();
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
@@ -222,7 +224,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   const checkHosts = (): HostChecks =>
     startHostChecks({
-      rules: options.health,
+      rules: () => health,
       tls: options.tls,
       clock,
       hosts: () => registry.hostsToProbe(clock()),
@@ -248,6 +250,7 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   /** The hosts that the site names, and those of the command line that count beside it. */
   function nameHosts(site: Site | null): void {
+    health = healthByPool(site, options.health);
     registry.nameSite(site, clock());
     registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
   }

@@ -20,8 +20,9 @@ export class NamedHosts {
   #site: ReadonlyMap<string, StaticHost> = new Map();
   /** By host: its URLs, and the balancers that name each. */
   readonly #urls = new Map<string, Map<string, Set<string>>>();
-  /** By host and URL: the name that DNS found it by, as the last balancer said. */
+  /** By host and URL: the name that DNS found it by and its weight there, as the last balancer said. */
   readonly #authorities = new Map<string, string>();
+  readonly #weights = new Map<string, number>();
 
   /** Whether any live balancer has named its hosts. Until then nobody knows whether a host is still named. */
   get isHeard(): boolean {
@@ -35,9 +36,9 @@ export class NamedHosts {
     return concerned;
   }
 
-  /** The weight that the site gives a host. */
-  weightOf(host: string): number {
-    return this.#site.get(host)?.weight ?? 1;
+  /** The weight of a host with this URL: the site's, or that of its record in DNS. */
+  weightOf(host: string, url: string): number {
+    return this.#site.get(host)?.weight ?? this.#weights.get(placeOf(host, url)) ?? 1;
   }
 
   /** Handles a load message; only a full one names hosts. Returns the hosts that this balancer names, or did until now. */
@@ -49,9 +50,10 @@ export class NamedHosts {
     }
     const concerned = new Set(this.#forget(balancer));
     this.#balancers.set(balancer, { heardAtMs: nowMs, hosts: statics.map(({ name }) => name) });
-    for (const { name, url, authority } of statics) {
+    for (const { name, url, authority, weight = 1 } of statics) {
       concerned.add(name);
       if (authority !== undefined) this.#authorities.set(placeOf(name, url), authority);
+      this.#weights.set(placeOf(name, url), weight);
       const urls = this.#urls.get(name) ?? new Map<string, Set<string>>();
       this.#urls.set(name, urls.set(url, (urls.get(url) ?? new Set()).add(balancer)));
     }
@@ -106,6 +108,7 @@ export class NamedHosts {
         if (balancers.size > 0) continue;
         urls?.delete(url);
         this.#authorities.delete(placeOf(host, url));
+        this.#weights.delete(placeOf(host, url));
       }
       if (urls?.size === 0) this.#urls.delete(host);
     }

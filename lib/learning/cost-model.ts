@@ -47,7 +47,7 @@ export interface FinishedRequests {
   readonly busyMs?: number | null;
 }
 
-/** The costs of all classes. Bounded in memory (about 3 MB, and 5 KB for each of at most 256 hosts) and in time. */
+/** The costs of all classes. Bounded in memory (at most about 3 MB, and 5 KB for each of at most 256 hosts) and in time. */
 export class CostModel {
   readonly #windows = new WorkWindows();
   readonly #classes = new CostClasses((column) => this.#windows.clear(column));
@@ -99,18 +99,27 @@ export class CostModel {
     if (Number.isFinite(atMs)) this.#windows.report(host, report, atMs, windowMs);
   }
 
-  /** Call about once a second. Fits every 5 s. */
-  tick(nowMs: number): void {
+  /** How long a fit is due, in ms since the last one (Infinity before the first); 0 while none is due. */
+  waitedMs(nowMs: number): number {
+    const waitedMs = nowMs - this.#fittedAtMs;
+    const columns = this.#classes.busyColumns().length;
+    const isDue = waitedMs >= FIT_EVERY_MS && columns > 0 && this.#windows.records.size >= MIN_COUNT * (columns + 1);
+    return isDue ? waitedMs : 0;
+  }
+
+  /**
+   * Call about once a second. Fits every 5 s.
+   * @param mayFit false: another model is fitted now, and a fit that is due waits
+   */
+  tick(nowMs: number, mayFit = true): void {
     if (!Number.isFinite(nowMs)) return;
     const elapsedMs = nowMs - this.#turnedAtMs;
     this.#turnedAtMs = nowMs;
     if (elapsedMs > 0) this.#fade(elapsedMs);
     this.#windows.turn(nowMs);
-    const columns = this.#classes.busyColumns();
-    if (columns.length === 0 || this.#windows.records.size < MIN_COUNT * (columns.length + 1)) return;
-    if (nowMs - this.#fittedAtMs < FIT_EVERY_MS) return;
+    if (!mayFit || this.waitedMs(nowMs) === 0) return;
     this.#fittedAtMs = nowMs;
-    this.#fit(columns, nowMs);
+    this.#fit(this.#classes.busyColumns(), nowMs);
   }
 
   /** All known classes, by total work (cost times samples), largest first. */
@@ -152,6 +161,11 @@ export class CostModel {
   }
 
   /** Fits the costs of these classes. Without a plausible fit, durations are the costs. */
+  /** The number of records, as a measure of what is known. */
+  get records(): number {
+    return this.#windows.records.size;
+  }
+
   #fit(columns: readonly number[], nowMs: number): void {
     const { records } = this.#windows;
     const classes = columns.map((column) => ({ column, durationMs: durationOf(this.#classes.at(column)) }));

@@ -27,6 +27,9 @@ const DELAY_TURNS = 2;
 interface Sender {
   /** Arrivals per ms. */
   readonly rate: number;
+  /** Arrivals that the rate does not count yet, and since when. */
+  readonly pending: number;
+  readonly ratedAtMs: number;
   readonly heardAtMs: number;
   readonly isBusy: boolean;
 }
@@ -82,12 +85,7 @@ export class RateDealer {
         known = { limit, key, rule, level: 0, levelAtMs: nowMs, senders: new Map() };
         this.#keys.set(id, known);
       }
-      const before = known.senders.get(balancer);
-      const passedMs = Math.max(1, before === undefined ? this.#everyMs : nowMs - before.heardAtMs);
-      const isNew = before === undefined || hasChanged(arrivals, before.rate * passedMs);
-      const newest = isNew ? 1 : 1 - Math.exp(-passedMs / this.#estimateMs(rule));
-      const rate = (before?.rate ?? 0) + newest * (arrivals / passedMs - (before?.rate ?? 0));
-      known.senders.set(balancer, { rate, heardAtMs: nowMs, isBusy });
+      known.senders.set(balancer, this.#heard(known.senders.get(balancer), rule, arrivals, isBusy, nowMs));
       drain(known, nowMs);
       known.level += admitted;
     }
@@ -122,6 +120,17 @@ export class RateDealer {
       this.#keys.set(id, known);
     }
     return grants;
+  }
+
+  #heard(before: Sender | undefined, rule: RateLimit, arrivals: number, isBusy: boolean, nowMs: number): Sender {
+    const heard = { heardAtMs: nowMs, isBusy };
+    if (before === undefined) return { ...heard, rate: arrivals / this.#everyMs, pending: 0, ratedAtMs: nowMs };
+    const passedMs = nowMs - before.ratedAtMs;
+    const came = before.pending + arrivals;
+    // Two reports in succession say nothing of a rate.
+    if (passedMs < this.#everyMs / 2) return { ...before, ...heard, pending: came };
+    const newest = hasChanged(came, before.rate * passedMs) ? 1 : 1 - Math.exp(-passedMs / this.#estimateMs(rule));
+    return { ...heard, rate: before.rate + newest * (came / passedMs - before.rate), pending: 0, ratedAtMs: nowMs };
   }
 
   #estimateMs({ requests, perMs }: RateLimit): number {

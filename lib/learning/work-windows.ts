@@ -5,12 +5,10 @@
 // Bounded: a limited number of hosts is tracked, and a limited number of records kept.
 
 import { MAX_CLASSES } from '../model.js';
+import { RecordTable, type WorkRecords } from './record-table.js';
 
 /** Maximum number of hosts tracked; where there are more, these suffice. */
 const MAX_FOLLOWED = 256;
-
-/** Maximum number of records; the newest are kept. */
-const MAX_RECORDS = 1000;
 
 /** Half-life of the evidence; a host is forgotten after two of silence, and no report may cover more. */
 export const HALF_LIFE_MS = 30_000;
@@ -54,44 +52,15 @@ interface Host {
   hasSpare: boolean;
 }
 
-/** Differences of consecutive windows, column by column; row `i` of a matrix starts at `i * MAX_CLASSES`. All are per ms. */
-export interface WorkRecords {
-  /** Number of rows filled; their order does not matter. */
-  readonly size: number;
-  readonly atMs: Float64Array;
-  /** CPU, in cores. */
-  readonly cpu: Float64Array;
-  /** Average CPU used, in cores. */
-  readonly level: Float64Array;
-  /** Length of the later window, in ms. */
-  readonly windowMs: Float64Array;
-  /** The host, as a small number. */
-  readonly group: Uint16Array;
-  /** Requests worked through per ms. */
-  readonly counts: Float32Array;
-  /** Average requests worked through per ms (not the difference), divided by the squared length of the window. */
-  readonly noise: Float32Array;
-}
-
 /** Builds records from reports and finished requests. */
 export class WorkWindows {
   readonly #hosts = new Map<string, Host>();
   readonly #free = Array.from({ length: MAX_FOLLOWED }, (_, index) => index);
-  #next = 0;
-  #size = 0;
-  readonly #records = {
-    atMs: new Float64Array(MAX_RECORDS),
-    cpu: new Float64Array(MAX_RECORDS),
-    level: new Float64Array(MAX_RECORDS),
-    windowMs: new Float64Array(MAX_RECORDS),
-    group: new Uint16Array(MAX_RECORDS),
-    counts: new Float32Array(MAX_RECORDS * MAX_CLASSES),
-    noise: new Float32Array(MAX_RECORDS * MAX_CLASSES),
-  };
+  readonly #records = new RecordTable();
 
   /** The records so far. */
   get records(): WorkRecords {
-    return { size: this.#size, ...this.#records };
+    return this.#records;
   }
 
   /** Number of hosts tracked. */
@@ -107,6 +76,7 @@ export class WorkWindows {
   finished(name: string, column: number, count: number, durationMs: number, atMs: number, spanMs: number): boolean {
     const host = this.#hosts.get(name);
     if (host === undefined || host.fromMs !== host.fromMs) return false;
+    this.#records.reserve(column);
     const fromMs = atMs - spanMs - durationMs;
     const stretchMs = Math.max(atMs - fromMs, 1e-6);
     const open = Math.min(1, Math.max(0, (atMs - host.fromMs) / stretchMs));
@@ -187,8 +157,7 @@ export class WorkWindows {
 
   /** Clears a column that is reassigned to another class. */
   clear(column: number): void {
-    const { counts, noise } = this.#records;
-    for (let at = column; at < counts.length; at += MAX_CLASSES) counts[at] = noise[at] = 0;
+    this.#records.clear(column);
     for (const host of this.#hosts.values()) {
       for (const window of [host, host.before, ...host.ended]) if (window !== null) window.counts[column] = 0;
     }
@@ -196,10 +165,8 @@ export class WorkWindows {
 
   #compare(slot: number, before: Window, after: Window): void {
     if (before.isFull || after.isFull) return;
-    const row = this.#next;
-    this.#next = (row + 1) % MAX_RECORDS;
-    this.#size = Math.max(this.#size, row + 1);
-    const { records } = this;
+    const records = this.#records;
+    const row = records.nextRow();
     const cpuBefore = before.cpuMs / before.windowMs;
     const cpuAfter = after.cpuMs / after.windowMs;
     records.atMs[row] = after.toMs;
@@ -207,8 +174,8 @@ export class WorkWindows {
     records.level[row] = (cpuAfter + cpuBefore) / 2;
     records.windowMs[row] = after.windowMs;
     records.group[row] = slot;
-    const base = row * MAX_CLASSES;
-    for (let column = 0; column < MAX_CLASSES; column++) {
+    const base = row * records.width;
+    for (let column = 0; column < records.width; column++) {
       const countBefore = (before.counts[column] as number) / before.windowMs;
       const countAfter = (after.counts[column] as number) / after.windowMs;
       records.counts[base + column] = countAfter - countBefore;

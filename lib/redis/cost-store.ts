@@ -11,7 +11,7 @@ import { READ_TERM, termArg } from './term.js';
 /** How long the hash outlives the last write. */
 const COSTS_TTL_MS = 30_000;
 
-/** Read limit, above the number of classes that a master can write. */
+/** Maximum number of classes written and read: the hash is for people. */
 const MAX_COSTS = 1000;
 
 // KEYS: term, costs. ARGV: term, TTL, then classes and their figures.
@@ -24,13 +24,13 @@ if #ARGV > 2 then
 end
 return 'written'`);
 
-/** Writes the estimates of all classes; a no-op for a stale master. Rejects if Redis is unreachable or returns an error. */
+/** Writes the estimates, of which the first 1000 count; a no-op for a stale master. Rejects if Redis is unreachable or returns an error. */
 export async function writeCosts(client: Commands, keys: Keys, term: number, estimates: readonly CostEstimate[]): Promise<void> {
   await runScript(
     client,
     WRITE_COSTS,
     [keys.term, keys.costs],
-    [termArg(term), COSTS_TTL_MS, ...estimates.flatMap((each) => [each.name, figuresOf(each)])],
+    [termArg(term), COSTS_TTL_MS, ...estimates.slice(0, MAX_COSTS).flatMap((each) => [each.name, figuresOf(each)])],
   );
 }
 

@@ -44,6 +44,14 @@ export function numberWithin(value: unknown, min: number, max: number): number |
   return typeof value === 'number' && value >= min && value <= max ? value : undefined;
 }
 
+/** The largest weight of a host that a site may have. */
+const MAX_HOST_WEIGHT = 1000;
+
+/** Whether a value is the weight of a host: above 0, at most 1000. */
+export function isHostWeight(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= MAX_HOST_WEIGHT;
+}
+
 /** Whether a value is an integer in [0, 2^53). */
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

@@ -211,6 +211,11 @@ export class KeyRing {
     return this.#signing.get(role);
   }
 
+  /** Secrets that all who have the fleet key share, one for each key, that of the signing one first. Empty without a fleet key. */
+  secretsFor(purpose: string): Buffer[] {
+    return this.#lines.flatMap(({ kind, material }) => (kind === 'fleet' ? derive(material, `secret ${purpose}`) : []));
+  }
+
   /** Whether the fleet key of this id is known. */
   knows(id: string): boolean {
     return this.#checking.has(id);

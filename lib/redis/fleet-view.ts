@@ -47,6 +47,8 @@ export interface HostRecord {
   readonly name: string;
   readonly url: string;
   readonly state: HostState;
+  /** Whether there is no such pool: it gets no requests. */
+  readonly isUnassigned: boolean;
   /** Its operator state; null if none is set. */
   readonly operator: OperatorState | null;
   readonly hasAgent: boolean;
@@ -251,6 +253,7 @@ function hostView(name: string, hash: Hash, operator: OperatorState | null): Hos
     name,
     url,
     state,
+    isUnassigned: hash.unassigned === '1',
     operator,
     hasAgent: hash.agent === 'yes',
     cpu: numberOf(hash.cpu),

@@ -148,7 +148,8 @@ function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
     ...['inflight', row.open, 'long_lived', row.longLived, 'awaited', row.inflight],
     ...['rps', plain(row.fleetRps, 1), 'host_rps', plain(row.rps, 1)],
     ...['work_ms', plain(row.work, 1), 'capacity', plain(row.capacity, 2), 'speed', plain(row.speed, 3)],
-    ...['agent', row.isStatic ? 'no' : 'yes'],
+    ...['agent', row.isStatic ? 'no' : 'yes', 'weight', row.weight ?? 1],
+    ...['unassigned', row.isUnassigned === true ? 1 : ''],
     ...['conflict', row.conflict ?? ''],
     ...['reported', row.ageMs === null ? '' : new Date(nowEpochMs - row.ageMs).toISOString()],
   ];

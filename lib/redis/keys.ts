@@ -12,6 +12,8 @@ export interface Keys {
   readonly settings: string;
   /** The pools and routes of the fleet. */
   readonly site: string;
+  /** What sticky cookies are signed with, in a fleet without a fleet key. */
+  readonly secret: string;
   /** Marks for a minute that the settings were restored after Redis lost its data. */
   readonly restored: string;
   readonly costs: string;
@@ -37,6 +39,7 @@ export function buildKeys(namespace: string): Keys {
     table: `${namespace}:table`,
     settings: `${namespace}:settings`,
     site: `${namespace}:site`,
+    secret: `${namespace}:secret`,
     restored: `${namespace}:restored`,
     costs: `${namespace}:costs`,
     reports: `${namespace}:reports`,

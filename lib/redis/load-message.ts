@@ -3,7 +3,7 @@
 // open, long_lived, class, count, durations, class, count, durations, …]`: there can be thousands of them, sent many times a second.
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, MAX_POOLS, type StaticHost } from '../model.js';
-import { type Decoded, decodeFields, isCount, isFields, MESSAGE_VERSION, rejected } from './decode.js';
+import { type Decoded, decodeFields, isCount, isFields, isHostWeight, MESSAGE_VERSION, rejected } from './decode.js';
 import { isHostAuthority, isHostId, isName, originOf } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
@@ -28,9 +28,13 @@ export function encodeLoad(message: LoadMessage): string {
     seq,
     ...(classes.length > 0 && { classes }),
     ...(said.length > 0 && { said }),
-    ...(isFull && { full: true, statics }),
+    ...(isFull && { full: true, statics: statics.map(encodeStatic) }),
     hosts: message.hosts.map(encodeHost),
   });
+}
+
+function encodeStatic({ name, url, authority, weight }: StaticHost): StaticHost {
+  return { name, url, ...(authority !== undefined && { authority }), ...(weight !== undefined && weight !== 1 && { weight }) };
 }
 
 function encodeHost({ host, inflight, open, longLived, work, served, meanInflight, evidence, counts }: HostLoad): unknown[] {
@@ -59,9 +63,9 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   for (const entry of statics) {
     if (!isFields(entry) || !isHostId(entry.name)) return rejected('name');
     const url = originOf(entry.url);
-    const { authority } = entry;
-    if (url === null || (authority !== undefined && !isHostAuthority(authority))) return rejected('malformed');
-    staticHosts.push({ name: entry.name, url, ...(authority !== undefined && { authority }) });
+    const { authority, weight = 1 } = entry;
+    if (url === null || (authority !== undefined && !isHostAuthority(authority)) || !isHostWeight(weight)) return rejected('malformed');
+    staticHosts.push({ name: entry.name, url, ...(authority !== undefined && { authority }), ...(weight !== 1 && { weight }) });
   }
   return { ok: true, value: { balancer, instance, seq, classes, said, isFull: full === true, hosts: loads, statics: staticHosts } };
 }

@@ -1,7 +1,26 @@
 // Wire format of the host table: the master's messages on `stats` and the snapshot in `table`.
 
-import { type FiguresRow, HOST_STATES, type HostRow, type HostState, type HostTable, type LoadRow } from '../model.js';
-import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
+import {
+  type FiguresRow,
+  HOST_STATES,
+  type HostRow,
+  type HostState,
+  type HostTable,
+  type LoadRow,
+  MAX_CLASSES,
+  MAX_POOLS,
+} from '../model.js';
+import {
+  type Decoded,
+  decodeFields,
+  type Fields,
+  isCount,
+  isFields,
+  isHostWeight,
+  MESSAGE_VERSION,
+  numberWithin,
+  rejected,
+} from './decode.js';
 import { isClassName } from './load-message.js';
 import { isHostAuthority, isHostId, isMastership, isName, originOf } from './names.js';
 
@@ -14,7 +33,8 @@ const MAX_RPS = 1e9;
 const MAX_AGE_MS = 1e10;
 const MAX_WORK_MS = 1e12;
 const MAX_COST_MS = 1e9;
-const MAX_COSTS = 1000;
+/** All classes of all pools. */
+const MAX_COSTS = MAX_CLASSES * MAX_POOLS;
 const MAX_EVERY_MS = 10_000;
 
 /** Encodes a table or a part of it, for publishing and storing. */
@@ -66,6 +86,7 @@ function encodeRow(row: HostRow): Fields {
     ...(row.authority !== undefined && { authority: row.authority }),
     state: row.state,
     ...(row.isStatic && { static: true }),
+    ...(row.weight !== undefined && row.weight !== 1 && { weight: row.weight }),
     cpu: round(row.cpu),
     memory: round(row.memory),
     cores: round(row.cores),
@@ -176,8 +197,9 @@ function decodeRow(entry: unknown): HostRow | undefined {
   const ageMs = numberWithin(entry.age, 0, MAX_AGE_MS);
   const fleetRps = numberWithin(entry.fleet_rps, 0, MAX_RPS);
   const state = entry.state as HostState;
-  const { authority } = entry;
+  const { authority, weight = 1 } = entry;
   if (authority !== undefined && !isHostAuthority(authority)) return undefined;
+  if (!isHostWeight(weight)) return undefined;
   if (url === null || cpu === undefined || memory === undefined || cores === undefined) return undefined;
   if (rps === undefined || ageMs === undefined || typeof fleetRps !== 'number') return undefined;
   const load = decodeLoadRow([entry.name, entry.inflight, entry.work, entry.capacity, entry.speed, entry.long_lived]);
@@ -192,6 +214,7 @@ function decodeRow(entry: unknown): HostRow | undefined {
     ...(authority !== undefined && { authority }),
     state,
     isStatic: entry.static === true,
+    ...(weight !== 1 && { weight }),
     cpu,
     memory,
     cores,

@@ -46,6 +46,11 @@ export class HashAffinity {
     this.#trace = trace;
   }
 
+  /** Another one that picks the same, and leaves no trace in this one's. */
+  tracedBy(trace: PickTrace): HashAffinity {
+    return new HashAffinity(this.#hashes, trace);
+  }
+
   /**
    * The host of a key, or the next one in its rank order that has room within the bound; -1 if no candidate may be picked.
    * A host that warms up gets all of its keys: they would move twice otherwise.

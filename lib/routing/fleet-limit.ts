@@ -109,7 +109,7 @@ export class ShareKeeper {
   }
 
   /**
-   * What this balancer has and wants; call it once per report. By Little's law, requests in flight grow in proportion to
+   * What this balancer has and wants; call it once per interval of the exchange. By Little's law, requests in flight grow in proportion to
    * those that are let in: with as many as came, there would be `attempts / admitted` times as many.
    */
   report(nowMs: number): PoolDemand {

@@ -5,9 +5,6 @@
 /** Cells of a set: a key may be in any of them. */
 const WAYS = 8;
 
-/** Bytes of a cell in all columns. */
-export const CELL_BYTES = 45;
-
 /** The columns of the table, by cell. */
 export class RateCells {
   /** Theoretical arrival time (GCRA) of each key, in ms: its bucket is full from then on. */

@@ -15,6 +15,8 @@ import { DEFAULT_POOL, type FixedAnswer, type Site, type SitePool, type SiteRout
 import { firstClassOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
+import type { SlotHost } from '../table/slots.js';
+import type { Affinities } from './affinities.js';
 import type { KnownHosts } from './host/known-hosts.js';
 import type { ExchangeContext } from './request/exchange.js';
 import type { CompiledSite } from './request/compiled-site.js';
@@ -24,12 +26,13 @@ import { prepareFixed, prepareOwnBodies } from './wire/prepared-answers.js';
 /** What the contexts of all pools share. */
 export type SharedContext = Omit<
   ExchangeContext,
-  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'bodies' | 'respond' | 'policy' | 'routing'
+  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'bodies' | 'respond' | 'policy' | 'affinity' | 'routing'
 >;
 
 /** What a switch is made of. */
 export interface SiteSwitchOptions {
   readonly shared: SharedContext;
+  readonly affinities: Affinities;
   readonly columns: TableColumns;
   readonly config: TrafficConfig & { readonly algorithm: Algorithm };
   readonly hosts: KnownHosts;
@@ -79,6 +82,25 @@ export class SiteSwitch {
     return this.#routing.site?.version ?? 0;
   }
 
+  /** What decides whether this balancer is ready, over all pools that requests can reach. */
+  standing(): { readonly hasCandidate: boolean; readonly isPanic: boolean; readonly hostsWell: number } {
+    const { hosts } = this.#options;
+    const { site } = this.#routing;
+    const reached = new Set(site === undefined ? [this.defaultContext] : site.routes.flatMap(({ pools }) => pools));
+    // Without any pool there is nothing to wait for: the site answers all requests itself.
+    let hasCandidate = reached.size === 0;
+    let isPanic = false;
+    let hostsWell = 0;
+    for (const { view, respond } of reached) {
+      const list = view.candidates();
+      hasCandidate ||=
+        respond !== undefined || list.subarray(1, 1 + (list[0] as number)).some((slot) => hosts.get(slot)?.isRemoved === false);
+      isPanic ||= view.isPanic;
+      hostsWell += view.wellCount;
+    }
+    return { hasCandidate, isPanic, hostsWell };
+  }
+
   /** The classes of requests that have an id, by the names that they have in the fleet. */
   namedClasses(): (readonly [id: number, key: string])[] {
     return [...this.#pools].flatMap(([pool, { classes }]) => classes.named().map(([id, name]) => [id, classKeyOf(pool, name)] as const));
@@ -96,6 +118,7 @@ export class SiteSwitch {
     const sitePools = new Map(site?.pools.map((pool) => [pool.name, pool]));
     const before = this.#pools;
     const names = new Set([DEFAULT_POOL, ...sitePools.keys()]);
+    this.#options.affinities.follow(site?.pools ?? []);
     this.#pools = new Map();
     const rules: PoolRules[] = [];
     for (const [name, index] of indexes) {
@@ -131,12 +154,29 @@ export class SiteSwitch {
     return true;
   }
 
+  /** Sets what sticky cookies are signed with, the one in use first; empty: none are set or honoured. */
+  setSecrets(secrets: readonly Buffer[]): void {
+    const { affinities } = this.#options;
+    affinities.setSecrets(secrets);
+    for (const [name, { context }] of this.#pools) context.affinity = affinities.of(name);
+  }
+
+  /** A host is known, and not yet a candidate. */
+  hostCame(host: SlotHost): void {
+    this.#options.affinities.hostCame(host);
+  }
+
+  /** A host has left the table. */
+  hostWent(host: SlotHost): void {
+    this.#options.affinities.hostWent(host);
+  }
+
   #algorithmOf(rules: PoolRules): Algorithm {
     return this.#fleetAlgorithm ?? rules.algorithm ?? this.#options.config.algorithm;
   }
 
   #build(name: string, index: number, sitePool: SitePool | undefined, before: Pool | undefined): Pool {
-    const { shared, columns, config, policyOf } = this.#options;
+    const { shared, affinities, columns, config, policyOf } = this.#options;
     const rules = poolRulesOf(sitePool, config);
     const known = before?.index === index ? before : undefined;
     const classes = known?.classes ?? new RequestClasses(randomInt(2 ** 31), firstClassOf(index));
@@ -151,6 +191,7 @@ export class SiteSwitch {
       bodies: prepareOwnBodies(sitePool?.answers ?? {}),
       respond: (sitePool?.respond ?? null) === null ? undefined : prepareFixed(sitePool?.respond as FixedAnswer),
       policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
+      affinity: affinities.of(name),
     };
     let context = known?.context;
     // In place: requests of the pool go on with the new rules.
@@ -163,6 +204,7 @@ export class SiteSwitch {
         bodies: context.bodies,
         respond: context.respond,
         policy: context.policy,
+        affinity: context.affinity,
       } = changing);
     else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
     return { index, classes, budget, rules, context };
@@ -172,9 +214,10 @@ export class SiteSwitch {
     const actions = compileActions(site.routes, this.#options.random);
     return {
       version,
+      site,
       router: compileRouter(site),
       routes: actions.map((action, i) => ({
-        line: (site.routes[i] as SiteRoute).line,
+        by: { version, index: i, line: (site.routes[i] as SiteRoute).line },
         action,
         pools: action.kind === 'forward' ? action.pools.map((pool) => (this.#pools.get(pool) as Pool).context) : [],
       })),

@@ -2,7 +2,7 @@
 // in Redis or in --state-dir, and else that of --site.
 
 import { readSavedSite, savedSitePath } from '../config/saved-site.js';
-import { readCheckedFile, readDocument } from '../config/site-source.js';
+import { readDocument, readSiteOfFlag } from '../config/site-source.js';
 import type { Commands } from '../redis/connect.js';
 import type { Keys } from '../redis/keys.js';
 import { readStoredSite } from '../redis/stored-site.js';
@@ -23,7 +23,7 @@ export interface SitePlaces {
 
 /** Reads it; null without one. What can't be read counts as none. Rejects with MEERCAT_BAD_CONFIG if the file is not good. */
 export async function readSiteToBe({ client, keys, namespace, siteFile, stateDir, onLine }: SitePlaces): Promise<Site | null> {
-  const given = siteFile === '' ? null : await readCheckedFile('--site', siteFile);
+  const given = siteFile === '' ? null : await readSiteOfFlag(siteFile);
   const found = await readStoredSite(client, keys).catch(() => null);
   const saved = stateDir === '' ? null : readSavedSite(savedSitePath(stateDir, namespace));
   const known = [found?.kind === 'site' ? found.site : null, typeof saved === 'string' ? null : saved].filter((site) => site !== null);

@@ -30,6 +30,7 @@ const HOST: HostRecord = {
   name: 'h1',
   url: 'http://127.0.0.1:3000',
   state: 'up',
+  isUnassigned: false,
   operator: null,
   hasAgent: true,
   cpu: 0.5,
@@ -70,22 +71,25 @@ test('two tables under a line of summary, in columns as wide as they need', () =
   ]);
 });
 
-test('what an operator said of a host comes before its state, which is left out when it is up', () => {
+test('what an operator said of a host, and that it has no pool, comes before its state, which is left out when it is up', () => {
   const hosts = [
     { operator: 'drained' },
     { operator: 'ejected' },
     { operator: 'drained', state: 'down' },
     { operator: 'ejected', state: 'silent' },
+    { isUnassigned: true },
+    { isUnassigned: true, state: 'down' },
+    { isUnassigned: true, operator: 'drained' },
   ] as const;
   const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostRecord => Object.assign({}, HOST, fields)) };
   const states = renderFleet(view)
     .split('\n')
-    .slice(-4)
+    .slice(-7)
     .map((line) => line.split(/ {2,}/)[1]);
-  assert.equal(states, ['drained', 'ejected', 'drained, down', 'ejected, silent']);
+  assert.equal(states, ['drained', 'ejected', 'drained, down', 'ejected, silent', 'unassigned', 'unassigned, down', 'drained, unassigned']);
   assert.equal(
     renderLines(view).map((line) => line.split(' ')[2]),
-    ['drained', 'ejected', 'drained,down', 'ejected,silent'],
+    ['drained', 'ejected', 'drained,down', 'ejected,silent', 'unassigned', 'unassigned,down', 'drained,unassigned'],
   );
 });
 

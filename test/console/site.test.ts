@@ -131,7 +131,7 @@ test('a balancer that refuses the version or does not answer is named, and the v
   withStill({ old: { site: '', site_refused: '1: line 1: this format is not known' } }, async ({ run, file, client }) => {
     const refused = await run('apply', await file('a.yaml', A), '--json');
     assert.equal([refused.code, (JSON.parse(refused.stdout) as { error: string }).error], [1, 'MEERCAT_SITE_REFUSED']);
-    assert.match(refused.stderr, /version 1 was written, but old refuses it \(1: line 1: this format is not known\): what was in force/);
+    assert.match(refused.stderr, /version 1 was written, but old refuses it \(1: line 1: this format is not known\) \(meercat status\)$/m);
     assert.is(await client.hget(KEYS.site, 'document'), A);
     assert.match((await run('status')).stdout, /^the site is refused by old: 1: line 1: this format is not known$/m);
     await client.hset(KEYS.balancer('old'), 'site', '2', 'site_refused', '');
@@ -144,10 +144,10 @@ test('a balancer that refuses the version or does not answer is named, and the v
       'the file of --site is in force on own, not version 1',
       'no site is in force on none, not version 1',
     ]);
-    const rollout = await awaitRollout(client, KEYS, 2, 0);
+    const rollout = await awaitRollout(client, KEYS, 3, 0);
     assert.throws(
-      () => checkRollout(2, rollout),
-      /version 2 was written, but own still goes by the file of --site; none still goes by no site: what was in force before stays there/,
+      () => checkRollout(3, rollout),
+      /^version 3 was written, but old goes by version 2; own goes by the file of --site; none goes by no site \(meercat status\)$/,
     );
   }));
 
@@ -186,6 +186,7 @@ test('what somebody wrote there by hand is named by every command, and only --fo
       assert.match((await run('status')).stdout, /^test:site: .*; balancers keep the site that they have$/m);
       const { code, stdout } = await run('apply', a, '--force');
       assert.equal([code, stdout.endsWith('in force on 2 balancers')], [0, true], stdout);
+      assert.match(stdout, /^what stands in Redis can’t be read, and is replaced$/m);
     }
   }));
 
@@ -216,6 +217,9 @@ test('nothing is written where no fleet lives, but with --force; and what is wro
       assert.is(wrong.code, 2);
       assert.match(wrong.stderr, new RegExp(`^meercat: ${bad}:3:\\d+: .*colour`));
     }
+    const unused = await run('diff', await file('unused.yaml', A.replace('web: {', 'spare: {}, web: {')));
+    assert.is(unused.code, 0);
+    assert.match(unused.stderr, /^meercat: warning: .*unused\.yaml:2:\d+: pool `spare` is used by no route/);
     assert.match(
       (await run('apply', a, '--force')).stdout,
       /version 1 is written; no balancer is in the fleet: one that starts goes by it$/,
@@ -234,10 +238,10 @@ test('a document comes on standard input too, and bytes that are no text are ref
     assert.is(apply(A).status, 0);
     assert.is(await client.hget(KEYS.site, 'document'), A);
     const wrong = apply(Buffer.from([0xff, 0xfe]));
-    assert.equal([wrong.status, wrong.stderr], [2, 'meercat: standard input: it is not UTF-8\n']);
+    assert.equal([wrong.status, wrong.stderr], [2, 'meercat: standard input: it is not text in UTF-8\n']);
     const large = apply('x'.repeat(3 << 20));
     assert.is(large.status, 2);
-    assert.match(large.stderr, /at most 1 ?MiB|larger than/);
+    assert.match(large.stderr, /standard input: it is larger than 1MiB/);
   }));
 
 test('in a fleet that signs, an operator needs the key, and what is not signed is named and replaced', () =>

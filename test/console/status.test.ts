@@ -84,6 +84,7 @@ test('as JSON: everything that is known, one document', () =>
         name: 'h10',
         url: 'http://127.0.0.1:3000',
         state: 'silent',
+        isUnassigned: false,
         operator: null,
         hasAgent: true,
         cpu: null,

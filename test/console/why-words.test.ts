@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readQuestion } from '../../lib/console/why.js';
 import { pickReason, renderWhy } from '../../lib/console/why-words.js';
-import type { ExplainedPick, Explanation, LookedAt } from '../../lib/explanation.js';
+import type { ExplainedPick, ExplainedRoute, Explanation, LookedAt, WhyQuestion } from '../../lib/explanation.js';
 
 const test = suite('why words');
 
@@ -44,6 +44,8 @@ function build(looked: readonly LookedAt[], fields: Partial<ExplainedPick> = {})
     ...fields,
   };
 }
+
+const WITHOUT_SITE = { route: null, pool: '', answered: 0 } as const;
 
 const REASONS: Readonly<Record<string, readonly [pick: ExplainedPick, says: RegExp]>> = {
   'the busier host': [
@@ -146,6 +148,7 @@ test('a request is printed with a table, ages and words', () => {
         className: 'GET /work',
         costMs: 5.2,
         isCostKnown: true,
+        ...WITHOUT_SITE,
         picks: [pick],
         code: '',
         failures: [],
@@ -172,6 +175,7 @@ test('a dry run is called one, and what was refused before a pick is explained',
     className: '(rest)',
     costMs: 1,
     isCostKnown: false,
+    ...WITHOUT_SITE,
     picks: [build([look('h1')]), build([look('h2')])],
     code: '',
     failures: [],
@@ -184,7 +188,7 @@ test('a dry run is called one, and what was refused before a pick is explained',
 
 test('a request that failed is explained with its tries, and one that was refused in three lines', () => {
   const at = '2026-11-24T21:00:00.000Z';
-  const failed = { id: '0123abcd-1f', at, className: 'GET /work', costMs: 0, isCostKnown: false, picks: [] };
+  const failed = { id: '0123abcd-1f', at, className: 'GET /work', costMs: 0, isCostKnown: false, ...WITHOUT_SITE, picks: [] };
   const print = (fields: Pick<Explanation, 'code' | 'failures'> & Partial<Explanation>): string =>
     renderWhy('b1', { id: failed.id }, { status: 'explained', explanation: { ...failed, ...fields } }, Date.parse(at));
   assert.is(
@@ -210,6 +214,66 @@ test('a request that failed is explained with its tries, and one that was refuse
     print({ code: '', failures: [{ attempt: 1, host: 'h1', outcome: 'reset', reason: 'x' }], picks: [build([look('h1')])] }),
     /\ntry 1 on h1, reset: x\n\nHOST /,
   );
+});
+
+const ROUTE: ExplainedRoute = {
+  version: 7,
+  index: 2,
+  line: 14,
+  parts: [
+    { part: 'host', how: 'wildcard', wanted: '*.example.test', found: 'api.example.test' },
+    { part: 'path', how: 'prefix', wanted: '/v2', found: '/v2/x' },
+    { part: 'header', how: 'exact', wanted: 'x-beta: 1', found: 'x-beta: 1' },
+  ],
+  passed: [
+    { index: 0, line: 9, failed: { part: 'path', how: 'exact', wanted: '/v2', found: '/v2/x' } },
+    { index: 5, line: 30, failed: { part: 'host', how: 'exact', wanted: 'a.test, b.test', found: null } },
+  ],
+  unlisted: 3,
+  split: [
+    { pool: 'api', weight: 95 },
+    { pool: 'canary', weight: 5 },
+  ],
+  target: '/x',
+  changes: ['request: set X-A: 1'],
+  location: null,
+};
+
+test('the route and its reasons stand before the picks; a past request names route, line and version', () => {
+  const explanation = {
+    ...{ id: null, at: '2026-11-24T21:00:00.000Z', className: 'GET /v2/:id', costMs: 1, isCostKnown: true, code: '', failures: [] },
+    ...{ pool: 'api', answered: 0, route: ROUTE, picks: [] },
+  };
+  const print = (fields: Partial<Explanation>, question: WhyQuestion = { method: 'GET', target: '/v2/x', host: 'api.example.test' }) =>
+    renderWhy('b1', question, { status: 'explained', explanation: { ...explanation, ...fields } }, 0).split('\n');
+  assert.equal(print({}).slice(0, 14), [
+    'dry run on b1: GET http://api.example.test/v2/x',
+    'route 3 (line 14) of version 7 of the site',
+    '  host api.example.test, by the wildcard *.example.test',
+    '  path /v2/x, by the prefix /v2',
+    '  header x-beta: 1',
+    'more specific routes that do not fit:',
+    '  route 1 (line 9): it asks for exact path /v2; the request has /v2/x',
+    '  route 6 (line 30): it asks for host a.test, b.test; the request has none',
+    '  and 3 more',
+    'pool api (95 of 100 go to api, 5 of 100 go to canary)',
+    'the host gets the target /x',
+    'request: set X-A: 1',
+    'class GET /v2/:id',
+  ]);
+  const kept = { ...ROUTE, parts: [], passed: [], unlisted: 0, split: [], target: null, changes: [] };
+  assert.equal(print({ route: kept }, { id: '0123abcd-1' }).slice(1, 3), ['route 3 (line 14) of version 7 of the site', 'pool api']);
+  assert.equal(print({ route: { ...kept, version: 0 } })[1], "route 3 (line 14) of the balancer's own site file");
+  assert.equal(
+    print({ route: { ...kept, location: 'https://a.test/' }, pool: '', answered: 301 })[3],
+    'answered by the route: 301, to https://a.test/',
+  );
+  assert.equal(print({ route: kept, answered: 503 })[4], 'answered by the pool, which is in maintenance: 503; no host is asked');
+  const none = { ...ROUTE, index: null, line: null, parts: [] };
+  assert.equal(print({ route: none, pool: '', code: 'MEERCAT_NO_ROUTE' }).slice(1, 3), [
+    'no route of version 7 of the site fits: MEERCAT_NO_ROUTE',
+    'routes that come nearest:',
+  ]);
 });
 
 test('a question is an id, or a method and a path; a path alone is GET', () => {

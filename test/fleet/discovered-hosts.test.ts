@@ -11,7 +11,8 @@ import { parseStaticHost } from '../../lib/config/config.js';
 import { freePort, until, withRedis } from '../support/brackets.js';
 import { withCertificates } from '../support/certificates.js';
 import { type DnsRecord, type DnsServerStage, withDnsServer } from '../support/dns-server.js';
-import { NO_REDIS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
+import { applySite } from '../../lib/redis/site-store.js';
+import { KEYS, NO_REDIS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -88,6 +89,42 @@ test('a balancer alone finds all addresses of a name, follows them, and cuts not
         assert.equal((await Promise.all(slow)).map(({ body }) => body).toSorted(), ['late 127.0.1.1', 'late 127.0.1.2']);
       });
     }),
+  ));
+
+test('a pool of the site follows a name, at every balancer and under the ids of the pool', () =>
+  withDnsServer((dns) =>
+    withHosts(3, (port) =>
+      withRedis((redis) =>
+        withClients([redis.url], (client) => {
+          dns.set('api.test A', addresses(1, 2));
+          const options = { redis: [redis.url], dnsServers: [dns.address] };
+          return withBalancer({ ...options, name: 'b1' }, (first) =>
+            withBalancer({ ...options, name: 'b2' }, async (second) => {
+              const document = `{ version: 1, pools: { api: { hosts: ['dns+http://api.test:${port}'] } }, routes: [{ to: api }] }`;
+              const by = { expectedVersion: 'any', highestVersion: 0, by: 'ada', at: new Date() } as const;
+              await applySite(client, KEYS, { document, ...by });
+              for (const wanted of ['127.0.1.1,127.0.1.2', '127.0.1.2,127.0.1.3']) {
+                for (const balancer of [first, second])
+                  await until(async () => (await answering(balancer)).join() === wanted, { timeoutMs: SLOW_MS, what: wanted });
+                dns.set('api.test A', addresses(2, 3));
+              }
+              let names: string[] = [];
+              await until(
+                async () => {
+                  names = await client.zrange(KEYS.hosts, '0', '-1');
+                  return names.length === 2 || undefined;
+                },
+                { timeoutMs: SLOW_MS, what: () => `two hosts, not ${names.join()}` },
+              );
+              assert.ok(
+                names.every((name) => /^api\/api\.test-.*127\.0\.1\.[23]/.test(name)),
+                names.join(),
+              );
+            }),
+          );
+        }),
+      ),
+    ),
   ));
 
 test('a failing DNS changes nothing, is counted, and is said once', () =>

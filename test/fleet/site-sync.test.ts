@@ -318,6 +318,22 @@ test('with --publish-site it becomes the fleet’s where there is none, of sever
     assert.equal([third.sites, await stored(client)], [['0 z', '2 a'], '2 v1 a']);
   }));
 
+test('a balancer with --publish-site that starts just after Redis lost the site does not undo it', () =>
+  withStage(async (client) => {
+    const master = open(client);
+    await apply(client, 'v1 a');
+    await apply(client, 'v1 b');
+    await master.becomeMaster(1);
+    await master.beat();
+    await client.del(KEYS.site);
+    const late = open(client, { ownDocument: 'v1 own', isOwnPublished: true });
+    await late.beat();
+    assert.is(await stored(client), '1 v1 own');
+    await master.beat();
+    await late.beat();
+    assert.equal([await stored(client), late.sites.at(-1), master.sites], ['2 v1 b', '2 b', ['2 b']]);
+  }));
+
 test('a new fleet thread goes by what the last one did, before it hears from Redis', () =>
   withStage(async (client) => {
     const again = open(client, { known: sealSite({ version: 7, document: 'v1 a', by: 'ada', at: new Date(0).toISOString() }) });

@@ -36,7 +36,7 @@ function second(registry: HostRegistry, nowMs: number, isReporting: boolean, isG
 }
 
 test('every host is checked, even one whose agent reports', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   registry.onReport(report('h'), 0);
   registry.onReport(report('k'), 0);
   assert.equal(
@@ -46,7 +46,7 @@ test('every host is checked, even one whose agent reports', () => {
 });
 
 test('a host that fails its checks is down even though its agent reports, and up again after enough good ones', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   const checks = [true, false, true, false, false, false, true, true, false, true, true, true, true];
   const states = checks.map((isGood, i) => second(registry, i * 1000, true, isGood));
   assert.equal(states.join(' '), 'up up up up down down down down down down down up up');
@@ -54,7 +54,7 @@ test('a host that fails its checks is down even though its agent reports, and up
 });
 
 test('a host that passes its checks but does not report is silent, including one that was down', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   second(registry, 0, true, true);
   let nowMs = 1000;
   for (; nowMs <= 4000; nowMs += 1000) second(registry, nowMs, false, true);
@@ -73,7 +73,7 @@ test('a host that passes its checks but does not report is silent, including one
 });
 
 test('a host that fails its checks is not forgotten while it reports, but a minute after it stopped', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   let nowMs = 0;
   for (; nowMs <= 300_000; nowMs += 1000) second(registry, nowMs, true, false);
   assert.is(stateOf(registry), 'down');
@@ -84,14 +84,14 @@ test('a host that fails its checks is not forgotten while it reports, but a minu
 });
 
 test('a new master inherits that a host is down, and brings it back by the same rules', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   registry.seed([buildRow('h', { url: URL_A, state: 'down' })], 0);
   const states = [true, true, true].map((isGood, i) => second(registry, i * 1000, true, isGood));
   assert.equal(states, ['down', 'down', 'up']);
 });
 
 test('a host that moved while it failed its checks starts over at its new address', () => {
-  const registry = new HostRegistry(RULES);
+  const registry = new HostRegistry(() => RULES);
   second(registry, 0, true, false);
   assert.is(second(registry, 1000, true, false), 'down');
   assert.is(registry.onReport(report('h', { url: 'http://10.0.0.2:80' }), 1500), 'taken');
@@ -104,7 +104,7 @@ for (const [healthFall, healthRise] of [
   [5, 10],
 ] as const) {
   test(`without a path a silent host falls after ${healthFall} and rises after ${healthRise}, and its agent brings it back at once`, () => {
-    const registry = new HostRegistry({ healthPath: '', healthFall, healthRise });
+    const registry = new HostRegistry(() => ({ healthPath: '', healthFall, healthRise }));
     registry.onReport(report('h'), 0);
     registry.tick(4000);
     assert.is(stateOf(registry), 'silent');
@@ -122,5 +122,28 @@ for (const [healthFall, healthRise] of [
     assert.equal(registry.hostsToProbe(8000), []);
   });
 }
+
+test('each pool has its own rules, which count from the moment that they change', () => {
+  let apiPath = '/health';
+  const registry = new HostRegistry((pool) => ({
+    ...RULES,
+    healthPath: pool === 'api' ? apiPath : '',
+    healthFall: pool === 'api' ? 1 : 3,
+  }));
+  const both = { pools: ['api', 'web'] };
+  registry.onReport(report('h', both), 0);
+  const probed = (nowMs: number) => registry.hostsToProbe(nowMs).map(({ name }) => name);
+  assert.equal(probed(0), ['api/h'], 'in the other pool its agent stands for it');
+  registry.onProbe('api/h', false, 100);
+  registry.onProbe('web/h', false, 100);
+  assert.equal([stateOf(registry, 'api/h'), stateOf(registry, 'web/h')], ['down', 'up']);
+  registry.onReport(report('h', both), 1000);
+  assert.is(stateOf(registry, 'api/h'), 'down', 'its reports do not bring it back');
+  assert.equal(newsOf(registry, 1000).slice(-1), ['host-down: fails its checks']);
+  apiPath = '';
+  registry.onReport(report('h', both), 2000);
+  assert.equal([stateOf(registry, 'api/h'), probed(2000)], ['up', []]);
+  assert.equal(newsOf(registry, 2000), ['host-up: reports again']);
+});
 
 test.run();

@@ -263,7 +263,7 @@ test('right after a change of costs, evidence may be in the old unit and is igno
       const message = busy('b1', 20 * i);
       const [host] = message.hosts as [HostLoad];
       const evidence = { work: 1e6, durations: 200, workSquares: 5e10, workByDuration: 1e7, durationSquares: 2000 };
-      if (i === 25) loads.rescale({ growth: 1.0001, moved: 0 });
+      if (i === 25) loads.rescale(new Map([['default', { growth: 1.0001, moved: 0 }]]));
       loads.take(isOld && i === 25 ? { ...message, hosts: [{ ...host, evidence }] } : message, 100 * i);
       loads.learn(100 * i, unknown);
     }
@@ -339,6 +339,33 @@ test('before any median is known, a first request that was quick by chance does 
   const [quick, usual] = [loads.of('a'), loads.of('b')];
   assert.ok((quick.speed as number) <= 3 * (usual.speed as number), `${quick.speed} and ${usual.speed}`);
   assert.ok((quick.capacity as number) <= 3 * (usual.capacity as number), `${quick.capacity} and ${usual.capacity}`);
+});
+
+test('speeds are compared within a pool: a pool of quick hosts is not held to the median of slow ones', () => {
+  /** What is learned of the host `quick/h` beside these others, which are slower. */
+  const learned = (others: readonly string[]) => {
+    const loads = new FleetLoads();
+    const rate = (host: string) => (host === 'quick/h' ? 1 : 0.01);
+    for (let i = 1; i <= 100; i++) {
+      const message = say(
+        'b1',
+        ['quick/h', ...others].map((host): [string, number, number] => [host, 1, 10 * i]),
+      );
+      const busyHosts = message.hosts.map((host): HostLoad => {
+        const work = 100 * rate(host.host);
+        return { ...host, evidence: { work, durations: 100, workSquares: work ** 2, workByDuration: work * 100, durationSquares: 1e4 } };
+      });
+      loads.take({ ...message, hosts: busyHosts }, 100 * i);
+      loads.learn(100 * i, unknown);
+      if (i % 10 === 0) loads.tick(100 * i);
+      if (i === 50) loads.rescale(new Map([['slow', { growth: 7, moved: 0.5 }]]));
+    }
+    return [loads.of('quick/h').speed, loads.of('quick/h').capacity];
+  };
+  const alone = learned([]);
+  assert.ok((alone[0] as number) > 0, String(alone));
+  assert.equal(learned(['slow/a', 'slow/b', 'slow/c', 'd']), alone);
+  assert.is.not(String(learned(['quick/a', 'quick/b'])), String(alone), 'those of its own pool count');
 });
 
 test.run();

@@ -8,6 +8,7 @@ import { NamedHosts } from '../../lib/hosts/named-hosts.js';
 import { Namesakes } from '../../lib/hosts/namesakes.js';
 import type { HostLoad, LoadMessage, Report } from '../../lib/model.js';
 import { buildRow } from '../support/host-rows.js';
+import { siteOf } from '../support/site-documents.js';
 
 const test = suite('named hosts');
 
@@ -283,6 +284,29 @@ test('a host that DNS found keeps the name that it was found by, also under a ne
   const next = new HostRegistry();
   next.seed(registry.rows(300), 300);
   assert.is(next.row('legacy', 300)?.authority, 'new.test');
+});
+
+test('a host has the weight of its record in DNS, or the site’s, and a change is published', () => {
+  const registry = new HostRegistry();
+  const found = (weight?: number) => ({ statics: [{ name: 'legacy', url: OLD, ...(weight !== undefined && { weight }) }] });
+  const weights = (nowMs: number) => registry.takeChanges(nowMs).rows.map(({ weight }) => weight);
+  const site = (weight: number) =>
+    siteOf(`version: 1\npools: { default: { hosts: [{ url: "${OLD}", name: legacy, weight: ${weight} }] } }\nroutes: [{ to: default }]\n`);
+  registry.onLoad(name('b1', null, found(2.5)), 0);
+  assert.equal(weights(0), [2.5]);
+  registry.onLoad(name('b1', null, found(2.5)), 100);
+  assert.equal(weights(100), [], 'nothing has changed');
+  registry.onLoad(name('b1', null, found()), 200);
+  assert.equal(weights(200), [undefined]);
+  registry.nameSite(site(3), 300);
+  assert.equal(weights(300), [3]);
+  const next = new HostRegistry();
+  next.seed(registry.rows(400), 400);
+  assert.is(next.row('legacy', 400)?.weight, 3, 'a new master knows it at once');
+  registry.nameSite(site(4), 500);
+  assert.equal(weights(500), [4]);
+  registry.nameSite(null, 600);
+  assert.equal(weights(600), [undefined]);
 });
 
 test.run();

@@ -30,8 +30,8 @@ test('a request that ends in a later window counts in those in which it was in f
   // From 500 to 2500 ms: a quarter in the first window, half in the second, a quarter in the open one.
   windows.finished('h', 1, 8, 2000, 2500, 0);
   report(windows, 'h', [0.5, 0.5, 0.5, 0.5], 1000, 3000);
-  const { size, counts } = windows.records;
-  const differences = Array.from({ length: size }, (_, row) => Math.round(1000 * (counts[row * 64 + 1] as number)));
+  const { size, width, counts } = windows.records;
+  const differences = Array.from({ length: size }, (_, row) => Math.round(1000 * (counts[row * width + 1] as number)));
   assert.equal(differences, [2, -2, -2]);
 });
 
@@ -60,6 +60,26 @@ test('of a thousand hosts 256 are tracked, and a thousand records are kept', () 
   assert.is(windows.records.size, 1000);
   windows.turn(80_000);
   assert.is(windows.hosts, 0, 'silent hosts are dropped');
+});
+
+test('records keep their figures when more rows and classes need room, and a class that gives up its column leaves nothing', () => {
+  const windows = new WorkWindows();
+  const columns = [1, 7, 8, 40, 63];
+  for (let second = 0; second < 150; second++) {
+    // One class after the other appears.
+    const column = columns[Math.min(4, Math.floor(second / 30))] as number;
+    windows.finished('h', column, 10 + (second % 2) * 10, 1, 1000 * second, 1);
+    report(windows, 'h', [0.5], 1000, 1000 * second);
+  }
+  const { records } = windows;
+  assert.equal([records.size, records.width], [146, 64]);
+  const rowsOf = (column: number) =>
+    Array.from({ length: records.size }, (_, row) => records.counts[row * records.width + column] as number).filter((count) => count !== 0);
+  for (const column of columns)
+    assert.ok(rowsOf(column).length > 25 && rowsOf(column).every((count) => Math.abs(count) <= 0.0201), `${column}`);
+  assert.equal(rowsOf(2), []);
+  windows.clear(8);
+  assert.equal([rowsOf(8), rowsOf(7).length > 25], [[], true]);
 });
 
 test.run();

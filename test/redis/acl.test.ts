@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
+import { buildKeys } from '../../lib/redis/keys.js';
+import { newSecret, shareSecret } from '../../lib/redis/secret-store.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
 import { type TestRedis, until, withRedis, withServer, withTempDir } from '../support/brackets.js';
 import { logOf, meercatHere, withMeercat } from '../support/meercat.js';
@@ -198,6 +200,7 @@ const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['reader', ['set', 'meercat:term', '9']],
   ['reader', ['hset', 'meercat:settings', 'host:h1', 'drained']],
   ['reader', ['hset', 'meercat:site', 'version', '9']],
+  ['reader', ['hget', 'meercat:secret', 'secret']],
   ['reader', ['del', 'meercat:host:h1']],
   ['reader', ['publish', 'meercat:events', 'x']],
   ['reader', ['eval', 'return 1', '0']],
@@ -213,12 +216,18 @@ const FORBIDDEN: readonly (readonly [Role, readonly string[]])[] = [
   ['agent', ['hget', 'meercat:settings', 'algorithm']],
   ['agent', ['hget', 'meercat:site', 'document']],
   ['agent', ['hset', 'meercat:site', 'version', '9']],
+  ['agent', ['hget', 'meercat:secret', 'secret']],
   ['agent', ['eval', 'return 1', '0']],
   ['operator', ['publish', 'meercat:stats', 'x']],
   ['operator', ['publish', 'meercat:reports', 'x']],
   ['operator', ['hset', 'meercat:host:h1', 'url', 'http://elsewhere']],
   ['operator', ['del', 'meercat:lease']],
   ['operator', ['set', 'meercat:term', '9']],
+  ['operator', ['hget', 'meercat:secret', 'secret']],
+  ['operator', ['hgetall', 'meercat:secret']],
+  ['operator', ['hset', 'meercat:secret', 'secret', 'x']],
+  ['operator', ['del', 'meercat:secret']],
+  ['operator', ['eval', "return redis.call('HGET', 'meercat:secret', 'secret')", '0']],
   ['operator', ['eval', "return redis.call('SET', 'meercat:term', '9')", '0']],
   ['operator', ['eval', "return redis.call('HSET', 'meercat:master', 'name', 'b9')", '0']],
   ['balancer', ['set', 'other', 'x']],
@@ -244,6 +253,31 @@ test('who can drain a host can undrain it: operators and balancers', () =>
         for (const [command = '', ...args] of SETTINGS) await client.call(command, ...args);
         assert.equal(await client.hgetall('meercat:settings'), {});
       }
+    }),
+  ));
+
+/** Keys that begin like the secret's, and the others that people read. */
+const READABLE = [
+  'settings',
+  'site',
+  'balancers',
+  'balancer:secret',
+  'hosts',
+  'host:secret',
+  'costs',
+  'table',
+  'term',
+  'master',
+  'restored',
+];
+
+test('balancers share the secret of sticky cookies, and readers and operators can read every other key', () =>
+  withGuardedRedis((_redis, url) =>
+    withClients([url('reader'), url('operator'), url('balancer')], async (reader, operator, balancer) => {
+      const ours = newSecret();
+      assert.equal(await shareSecret(balancer, buildKeys('meercat'), ours, false), { kind: 'written', secret: ours });
+      assert.equal(await shareSecret(balancer, buildKeys('meercat'), newSecret(), false), { kind: 'found', secret: ours });
+      for (const client of [reader, operator]) for (const key of READABLE) assert.equal(await client.hgetall(`meercat:${key}`), {});
     }),
   ));
 

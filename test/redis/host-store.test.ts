@@ -82,6 +82,8 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       capacity: '',
       speed: '',
       agent: 'yes',
+      weight: '1',
+      unassigned: '',
       conflict: '',
       reported: '2026-01-02T03:04:05.000Z',
     });

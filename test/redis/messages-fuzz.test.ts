@@ -21,6 +21,7 @@ const ROUNDS = 6000;
 const REASONS: ReadonlySet<string> = new Set(['malformed', 'oversized', 'version', 'out_of_range', 'name']);
 
 const isWithin = (figure: number | null, max: number) => figure === null || (figure >= 0 && figure <= max);
+const isWeight = (weight = 1) => weight > 0 && weight <= 1000;
 const isCount = (count: number) => Number.isSafeInteger(count) && count >= 0;
 
 function checkReport(report: Report): void {
@@ -33,7 +34,7 @@ function checkReport(report: Report): void {
 function checkLoad(load: LoadMessage): void {
   assert.ok(isName(load.balancer) && isName(load.instance) && typeof load.isFull === 'boolean');
   assert.ok(load.hosts.every(({ host, inflight, served }) => isHostId(host) && isCount(inflight) && isCount(served) && inflight < 2 ** 31));
-  assert.ok(load.statics.every(({ name, url }) => isHostId(name) && originOf(url) === url));
+  assert.ok(load.statics.every(({ name, url, weight }) => isHostId(name) && originOf(url) === url && isWeight(weight)));
 }
 
 function checkTable(table: HostTable): void {
@@ -46,7 +47,7 @@ function checkTable(table: HostTable): void {
   for (const row of table.hosts) {
     assert.ok(isHostId(row.name) && originOf(row.url) === row.url && HOST_STATES.includes(row.state) && typeof row.isStatic === 'boolean');
     assert.ok(isWithin(row.cpu, 1) && isWithin(row.memory, 1) && isWithin(row.cores, 4096) && isWithin(row.rps, 1e9));
-    assert.ok(isWithin(row.ageMs, 1e10) && isCount(row.inflight) && row.fleetRps >= 0 && row.fleetRps <= 1e9);
+    assert.ok(isWithin(row.ageMs, 1e10) && isCount(row.inflight) && row.fleetRps >= 0 && row.fleetRps <= 1e9 && isWeight(row.weight));
   }
 }
 
@@ -86,7 +87,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
       classes: [[1, 'GET /a']],
       said: [[1, 2, 3.5]],
       isFull: true,
-      statics: [{ name: 's', url: 'http://s' }],
+      statics: [{ name: 's', url: 'http://s', weight: 2.5 }],
       hosts: [
         {
           host: 'h',
@@ -106,7 +107,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   ),
   table: subject(
     encodeTable({
-      ...buildChange(2, 3, [buildRow('a'), buildRow('b', { isStatic: true })], ['c']),
+      ...buildChange(2, 3, [buildRow('a', { weight: 3 }), buildRow('b', { isStatic: true })], ['c']),
       figures: [{ name: 'd', cpu: 0.5, memory: 0.25, cores: 2, ageMs: 10 }],
       everyMs: 40,
     }),

@@ -286,6 +286,20 @@ test('the DNS name of a host is a name, perhaps with a port, and survives the ro
   }
 });
 
+test('the weight of a host survives the round trip, is written where it is not 1, and is above 0 and at most 1000', () => {
+  const found = { name: 's', url: 'https://10.0.0.7' };
+  const staticsOf = (weight: number) => valueOf(decodeLoad(encodeLoad({ ...LOAD, statics: [{ ...found, weight }] }))).statics;
+  const rowsOf = (weight: number) => valueOf(decodeTable(encodeTable(buildTable(3, 9, [buildRow('h1', { weight })])))).hosts;
+  for (const weight of [0.001, 2, 1000]) {
+    assert.equal(staticsOf(weight), [{ ...found, weight }]);
+    assert.equal(rowsOf(weight), [{ ...buildRow('h1'), weight }]);
+  }
+  assert.equal([staticsOf(1), rowsOf(1)], [[found], [buildRow('h1')]]);
+  for (const weight of [0, -1, 1000.1, -0.5, '2', null, [], {}]) {
+    assert.equal([load({ statics: [{ ...found, weight }] }), row({ weight })], ['malformed', 'malformed'], JSON.stringify(weight));
+  }
+});
+
 test('a report names 1 to 16 pools, each once; without the field it means the pool default, which is not written', () => {
   const pools = Array.from({ length: 16 }, (_, i) => `p${i}`);
   assert.equal(valueOf(decodeReport(encodeReport({ ...REPORT, pools }))).pools, pools);

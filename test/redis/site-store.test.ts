@@ -4,6 +4,7 @@
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MAX_SITE_BYTES } from '../../lib/config/site/limits.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { KeyRing, newFleetKey } from '../../lib/redis/fleet-key.js';
 import { buildKeys } from '../../lib/redis/keys.js';
@@ -14,6 +15,7 @@ import {
   encodeStoredSite,
   fieldsOf,
   isSiteVersion,
+  MAX_DOCUMENT_BYTES,
   NO_SITE_MARK,
   readStoredSite,
   sealSite,
@@ -173,6 +175,10 @@ test('after a version at the bound, which somebody forged, the next one is plaus
   assert.is(isSiteVersion(bound + 1, nowMs + 1), true);
   assert.is(isSiteVersion(1000, 0), true, 'with a clock far behind');
   for (const wrong of [0, -1, 1.5, Number.NaN, Infinity, '1', null]) assert.is(isSiteVersion(wrong, nowMs), false);
+});
+
+test('the largest document that is read is the largest one that Redis holds', () => {
+  assert.is(MAX_DOCUMENT_BYTES, MAX_SITE_BYTES);
 });
 
 test('a value beyond its bound is not loaded', () =>

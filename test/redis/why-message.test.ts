@@ -18,6 +18,20 @@ const ANSWER: WhyAnswer = {
     className: 'GET /users/:id',
     costMs: 5.5,
     isCostKnown: true,
+    route: {
+      version: 3,
+      index: 1,
+      line: 14,
+      parts: [{ part: 'host', how: 'wildcard', wanted: '*.example.test', found: 'a.example.test' }],
+      passed: [{ index: 0, line: 9, failed: { part: 'query', how: 'exact', wanted: 'q=1', found: null } }],
+      unlisted: 2,
+      split: [{ pool: 'api', weight: 95 }],
+      target: '/x',
+      changes: ['request: set X-A: 1'],
+      location: 'https://example.test/',
+    },
+    pool: 'api',
+    answered: 301,
     picks: [
       {
         attempt: 1,
@@ -59,7 +73,14 @@ const ANSWER: WhyAnswer = {
 const changed = (from: string, to: string): unknown => decodeAnswer(encodeAnswer(ANSWER).replace(from, to)).ok;
 
 test('questions survive the round trip through an event, also the longest, and carry no other fields', () => {
-  for (const question of [{ id: '0123abcd-1f' }, { method: 'GET', target: `/${'"'.repeat(MAX_ASKED_TARGET - 1)}` }]) {
+  for (const question of [
+    { id: '0123abcd-1f' },
+    { method: 'GET', target: `/${'"'.repeat(MAX_ASKED_TARGET - 1)}` },
+    {
+      ...{ method: 'GET', target: '/', host: 'h'.repeat(255), scheme: 'https' as const, client: '2001:db8:85a3:8d3:1319:8a2e:370:7348' },
+      headers: ['X-A', '"'.repeat(MAX_ASKED_TARGET - 256 - 3 - 15 * 4), ...Array.from({ length: 15 }, () => ['X-B', '"']).flat()],
+    },
+  ]) {
     const event = { kind: 'why-asked', name: 'b1', asked: { token: TOKEN, ...question } } as const;
     assert.equal(decodeEvent(encodeEvent(event, new Date(0))), { ok: true, value: event });
   }
@@ -96,6 +117,25 @@ test('an invalid question is rejected together with its event', () => {
     { ...good, target: '/é' },
     { ...good, target: `/${'x'.repeat(MAX_ASKED_TARGET)}` },
     { ...good, target: ['/'] },
+    { ...good, host: '' },
+    { ...good, host: 'a b' },
+    { ...good, host: 'h'.repeat(256) },
+    { ...good, host: 'a\r\nX: 1' },
+    { ...good, scheme: 'http' },
+    { ...good, scheme: 'ftp' },
+    { ...good, client: 'localhost' },
+    { ...good, client: 'fe80::1%eth0' },
+    { ...good, client: ['::1'] },
+    { ...good, headers: 'X-A: 1' },
+    { ...good, headers: ['X-A'] },
+    { ...good, headers: ['X A', '1'] },
+    { ...good, headers: ['', '1'] },
+    { ...good, headers: ['X-A', '1\r\nX-B: 2'] },
+    { ...good, headers: ['X-A', ' 1'] },
+    { ...good, headers: ['Host', 'a'] },
+    { ...good, headers: ['X-A', 1] },
+    { ...good, headers: Array.from({ length: 34 }, () => 'a') },
+    { ...good, headers: ['X-A', 'x'.repeat(MAX_ASKED_TARGET)] },
   ];
   for (const asked of wrong) {
     assert.is(checkAsked(asked), null, JSON.stringify(asked));
@@ -130,6 +170,24 @@ test('an invalid answer, or one with text that could harm a terminal, is rejecte
     ['5.5', 'null'],
     ['5.5', '1e99'],
     ['"adaptive"', '"toString"'],
+    ['"version":3', '"version":-1'],
+    ['"index":1', '"index":"1"'],
+    ['"line":14', '"line":1.5'],
+    ['"unlisted":2,', ''],
+    ['"wildcard"', '"wild"'],
+    ['"part":"host"', '"part":"port"'],
+    ['"wanted":"*', '"wanted":"\\u001b*'],
+    ['"found":"a.', `"found":"${'a'.repeat(257)}`],
+    ['"parts":[', `"parts":[${'7,'.repeat(2)}`],
+    ['"failed":{', '"failed":[],"x":{'],
+    ['"pool":"api","weight"', '"pool":"a/b","weight"'],
+    ['"weight":95', '"weight":null'],
+    ['"target":"/x"', '"target":"/\\u202e"'],
+    ['"changes":["', '"changes":[7,"'],
+    ['"location":"https', '"location":"\\nhttps'],
+    ['"pool":"api","answered"', '"pool":"a b","answered"'],
+    ['"answered":301', '"answered":1000'],
+    ['"route":{', '"route":7,"x":{'],
     ['"eligible"', '"best"'],
     ['"taken"', '"stolen"'],
     ['"inflight":1', '"inflight":null'],

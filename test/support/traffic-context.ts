@@ -4,6 +4,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Lookup } from '../../lib/health/host-addresses.js';
 import type { Policy } from '../../lib/model.js';
+import { HostHashes } from '../../lib/routing/host-hashes.js';
 import { Random } from '../../lib/routing/random.js';
 import { RequestClasses } from '../../lib/routing/request-classes.js';
 import { RetryBudget } from '../../lib/routing/retry-budget.js';
@@ -26,6 +27,8 @@ import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../lib/config/traffic-c
 export interface TrafficStage {
   readonly columns: TableColumns;
   readonly hosts: KnownHosts;
+  /** Of the hosts' ids, by slot. */
+  readonly hashes: HostHashes;
   readonly deadlines: Deadlines;
   readonly context: ExchangeContext;
   readonly config: TrafficConfig;
@@ -52,8 +55,10 @@ export function buildTrafficStage(
   const count = counterOf(columns.counters);
   const deadlines = new Deadlines(clock);
   const said: string[] = [];
+  const hashes = new HostHashes(columns.slots);
   const hosts = new KnownHosts({
     columns,
+    hashes,
     clock,
     count,
     deadlines,
@@ -94,10 +99,12 @@ export function buildTrafficStage(
     reasonLog: undefined,
     ids: undefined,
     policy,
+    affinity: undefined,
   };
   return {
     columns,
     hosts,
+    hashes,
     deadlines,
     context,
     config,

@@ -6,8 +6,9 @@ import { isName, NAME_RULE, originOf } from '../../redis/names.js';
 import { DEFAULT_POOL, type FixedAnswer, type HashKey, type SiteHost, type SitePool } from '../../site-model.js';
 import { defaultHostName } from '../values.js';
 import { barePool } from './built-in-site.js';
-import { MAX_SITE_POOLS, type SiteDocument } from './document-shape.js';
-import { type HostDocument, MAX_SITE_HOSTS, type PoolDocument } from './pool-shape.js';
+import type { SiteDocument } from './document-shape.js';
+import { MAX_SITE_HOSTS, MAX_SITE_POOLS } from './limits.js';
+import type { HostDocument, PoolDocument } from './pool-shape.js';
 import type { KeyByName } from './shared-shapes.js';
 import { code, inside, type Problems, quoted, type Where } from './problems.js';
 
@@ -87,11 +88,11 @@ function buildAffinity({ affinity }: PoolDocument, where: Where, problems: Probl
   if (places.ttl !== undefined && places.hash !== undefined)
     problems.add(places.ttl, where, '`ttl` is how long a cookie is kept: it goes with `cookie`, not with `hash`');
   if (cookie !== null) return { kind: 'cookie', name: cookie, ttlMs: ttl };
-  return hash === null ? null : { kind: 'hash', key: requestKeyOf(hash) };
+  return hash === null ? null : { kind: 'hash', key: siteKeyOf(hash) };
 }
 
 /** A key as a site has it: header fields by their name in lower case. */
-export function requestKeyOf<Word extends string>(
+export function siteKeyOf<Word extends string>(
   key: Word | KeyByName,
 ): { readonly of: Word } | Exclude<HashKey, { readonly of: 'path' | 'client' }> {
   if (typeof key === 'string') return { of: key };

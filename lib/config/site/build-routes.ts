@@ -15,7 +15,7 @@ import {
 } from '../../site-model.js';
 import { parseMethods } from '../methods.js';
 import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
-import { fixedAnswerOf, requestKeyOf } from './build-pools.js';
+import { fixedAnswerOf, siteKeyOf } from './build-pools.js';
 import type { SiteDocument } from './document-shape.js';
 import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
 import type { ChangesDocument, RouteDocument } from './route-shape.js';
@@ -65,7 +65,7 @@ class RouteBuilder {
               requests: rateLimit.requests,
               perMs: rateLimit.per,
               burst: rateLimit.burst ?? rateLimit.requests,
-              key: requestKeyOf(rateLimit.key),
+              key: siteKeyOf(rateLimit.key),
             },
     };
   }

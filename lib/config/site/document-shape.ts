@@ -1,6 +1,7 @@
 // The shape of a whole site document: each key with what it may be. The reader and the JSON Schema both come from here;
 // how keys depend on one another is in build-pools.ts and build-routes.ts.
 
+import { MAX_SITE_POOLS, MAX_SITE_ROUTES } from './limits.js';
 import { POOL_SHAPE } from './pool-shape.js';
 import { code } from './problems.js';
 import { ROUTE_SHAPE } from './route-shape.js';
@@ -10,12 +11,6 @@ import { choice, numberChoice } from './value-shapes.js';
 
 /** The version of documents that this Meercat reads. */
 export const SITE_VERSION = 1;
-
-/** Most pools of a site, `default` among them. */
-export const MAX_SITE_POOLS = 1024;
-
-/** Most routes of a site. */
-export const MAX_SITE_ROUTES = 10_000;
 
 /** The whole document. */
 export const SITE_SHAPE = object({

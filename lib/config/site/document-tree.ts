@@ -3,6 +3,7 @@
 // aliased value is shared, never copied.
 
 import { Composer, type CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, Parser } from 'yaml';
+import { MAX_SITE_DEPTH, MAX_SITE_HOSTS, MAX_SITE_ROUTES } from './limits.js';
 import { code, type Problems, visible } from './problems.js';
 
 /** A value of the document. */
@@ -39,8 +40,11 @@ export interface DocList {
   readonly items: readonly DocNode[];
 }
 
-/** How deep values may be nested; a site needs 8 levels. */
-export const MAX_SITE_DEPTH = 32;
+/** Words, signs and blanks of a document, each of which costs some microseconds: 70 for each route of the largest site. */
+const MAX_LEXEMES = 70 * MAX_SITE_ROUTES;
+
+/** What can't follow a value on its line. The library would tell each of them. */
+const SECOND_VALUES: ReadonlySet<string> = new Set(['alias', 'scalar', 'single-quoted-scalar', 'double-quoted-scalar']);
 
 /** Characters that no text has: they are refused before YAML sees them. */
 const FORBIDDEN = /(?![\t\n\r])\p{Cc}/u;
@@ -83,20 +87,43 @@ function tokensOf(text: string, problems: Problems): CST.Token[] | null {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let documents = 0;
+  let directives = 0;
   const take = (found: Iterable<CST.Token>): boolean => {
     for (const token of found) {
       tokens.push(token);
+      if (token.type === 'error') {
+        problems.add(token.offset, null, reasonOf('', token.message));
+        return false;
+      }
+      if (token.type === 'directive' && ++directives > 1) {
+        problems.add(token.offset, null, 'a second directive (%): a site needs none');
+        return false;
+      }
       if (token.type !== 'document' || ++documents < 2) continue;
       problems.add(token.offset, null, 'a second document begins here: a site is one document');
       return false;
     }
     return true;
   };
+  const wrong = (at: number, message: string): null => {
+    problems.add(at, null, message);
+    return null;
+  };
+  let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (!take(parser.next(lexeme))) return null;
-    if (parser.stack.length <= MAX_SITE_DEPTH) continue;
-    problems.add(parser.offset, null, `values are nested deeper than ${MAX_SITE_DEPTH} levels`);
-    return null;
+    if (parser.stack.length > MAX_SITE_DEPTH) return wrong(parser.offset, `values are nested deeper than ${MAX_SITE_DEPTH} levels`);
+    const top = parser.stack.at(-1);
+    if (top !== undefined && 'items' in top && top.items.length > MAX_SITE_HOSTS)
+      return wrong(
+        top.offset,
+        `a list or map begins here that has more than ${MAX_SITE_HOSTS} entries; a site has at most ${MAX_SITE_ROUTES} routes`,
+      );
+    const last = top !== undefined && 'end' in top ? top.end?.at(-1) : undefined;
+    if (last !== undefined && SECOND_VALUES.has(last.type))
+      return wrong(last.offset, `not well-formed: ${code(last.source)} stands behind a value`);
+    if (++lexemes > MAX_LEXEMES)
+      return wrong(parser.offset, `the document has more than ${MAX_LEXEMES} words, signs and blanks up to here`);
   }
   return take(parser.end()) ? tokens : null;
 }

@@ -2,12 +2,10 @@
 
 import { MINUTE } from '../../clock.js';
 import { NUMBER_FIELDS } from '../fields.js';
+import { MAX_SITE_HOSTS } from './limits.js';
 import { either, list, needed, object, optional, placed } from './shapes.js';
 import { FIXED_ANSWER, keyShape, MAX_LIMIT, OWN_BODY } from './shared-shapes.js';
 import { algorithm, durationBetween, fieldName, healthPath, integer, percentage, statuses, text } from './value-shapes.js';
-
-/** Most hosts of a site that its document names. */
-export const MAX_SITE_HOSTS = 16_384;
 
 /** Browsers keep cookies for at most 400 days (RFC 6265bis, section 5.5). */
 const MAX_COOKIE_TTL_MS = 400 * 24 * 60 * MINUTE;

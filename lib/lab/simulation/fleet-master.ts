@@ -38,7 +38,7 @@ export interface FleetMasterOptions {
 /** The master during one mastership. */
 export class FleetMaster {
   readonly balancer: number;
-  readonly registry = new HostRegistry(TRAFFIC_DEFAULTS);
+  readonly registry = new HostRegistry();
   readonly #options: FleetMasterOptions;
   /** Null: the interval need not grow. */
   readonly #budget: ExchangeBudget | null;

@@ -13,14 +13,19 @@ import type { Draws } from './draws.js';
 import type { EventQueue } from './event-queue.js';
 import { AWAY_MS, type LimitFault } from './limit-scenarios.js';
 
-/** A lease: longer than an election, which takes 2 s at most. */
-export const LEASE_MS = 2500;
-
+/** The time from a master's death to the first grants of the next one, at most, but for the exchange. */
 const ELECTION_MS = 2000;
+
+/** A lease outlasts an election and what is under way: an overdue report, its answer, and a turn more. */
+const LEASE_TURNS = 4;
+
 const RECONNECT_MS = 500;
 const DELAY_MS = 1;
 const JITTER_MS = 2;
 const CELLS = 1024;
+
+/** Without grants to answer, a balancer reports after this many intervals. */
+const OVERDUE_TURNS = 1.5;
 
 /** A report that answers grants, not one of the timer. */
 const ANSWER = 'answer';
@@ -57,6 +62,7 @@ export class LimitFleet {
   readonly #queue: EventQueue;
   readonly #draws: Draws;
   readonly #rules: LimitRules;
+  readonly #leaseMs: number;
   readonly #members: Member[];
   #master = 0;
   #term = 1;
@@ -68,6 +74,7 @@ export class LimitFleet {
     this.#queue = queue;
     this.#draws = draws;
     this.#rules = rules;
+    this.#leaseMs = ELECTION_MS + LEASE_TURNS * rules.everyMs;
     this.#members = Array.from({ length: rules.balancers }, (_, index) => this.#build(`balancer-${index}`));
     [this.#shareMaster, this.#rateDealer] = this.#elected();
     for (let index = 0; index < rules.balancers; index++) this.#queue.schedule(rules.everyMs * draws.uniform(), this.#report, index, null);
@@ -95,9 +102,9 @@ export class LimitFleet {
   #build(name: string): Member {
     const { inflight, balancers, rate } = this.#rules;
     const cells = new Float64Array(SHARE_CELLS);
-    const shares = new FleetShares(name, 'i', LEASE_MS);
-    shares.setPools([new ShareKeeper(POOL, cells, inflight, balancers, LEASE_MS)]);
-    const limiter = new RateLimiter(LIMIT, rate, new RateCells(CELLS), LEASE_MS);
+    const shares = new FleetShares(name, 'i', this.#leaseMs);
+    shares.setPools([new ShareKeeper(POOL, cells, inflight, balancers, this.#leaseMs)]);
+    const limiter = new RateLimiter(LIMIT, rate, new RateCells(CELLS), this.#leaseMs);
     const rates = new FleetRates(name);
     rates.setLimiters([limiter]);
     rates.setBalancers(balancers);
@@ -114,7 +121,7 @@ export class LimitFleet {
   }
 
   #elected(): [ShareMaster, RateDealer] {
-    const [shareMaster, rateDealer] = [new ShareMaster(LEASE_MS), new RateDealer()];
+    const [shareMaster, rateDealer] = [new ShareMaster(this.#leaseMs), new RateDealer()];
     shareMaster.setLimits(new Map([[POOL, this.#rules.inflight]]));
     shareMaster.begin(this.#term, this.#queue.nowMs, this.#backAtMs);
     rateDealer.begin(this.#queue.nowMs);
@@ -159,7 +166,7 @@ export class LimitFleet {
     // A balancer answers grants at once; without any, it speaks all the same.
     const isTimer = turn !== ANSWER;
     if (isTimer) this.#queue.schedule(nowMs + this.#rules.everyMs, this.#report, index, null);
-    if (isTimer && nowMs - member.reportedAtMs < this.#rules.everyMs) return;
+    if (isTimer && nowMs - member.reportedAtMs < OVERDUE_TURNS * this.#rules.everyMs) return;
     member.reportedAtMs = nowMs;
     const report = member.shares.report(nowMs, member.rates.report(nowMs));
     if (member.hasRedis) this.#queue.schedule(nowMs + this.#delayMs(), this.#hear, this.#term, report);

@@ -72,14 +72,16 @@ export interface ClientSide {
   /**
    * Passes on a 101 and hands out the client's connection. All bytes since the request's head go to `onBytes` (valid
    * until it returns). Only lanes that can switch protocols have it.
+   * @param setCookie as of `sendHead`
    */
-  sendSwitch?(head: ResponseHead, onBytes: (bytes: Buffer) => void): Duplex;
+  sendSwitch?(head: ResponseHead, setCookie: string | undefined, onBytes: (bytes: Buffer) => void): Duplex;
   /**
    * Passes on a final head.
    * @param isBodyHere whether `sendBody` follows at once: both may leave in one write
    * @param edit the route's changes; undefined: none
+   * @param setCookie the value of a Set-Cookie field of our own, for this client alone; undefined: none
    */
-  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void;
+  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined, setCookie: string | undefined): void;
   /** Sends what is gathered: the body that was announced with `isBodyHere` does not follow at once. */
   flush(): void;
   /**

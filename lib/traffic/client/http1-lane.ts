@@ -111,7 +111,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#connection.output.sendText(informationalHead(head));
   }
 
-  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void {
+  sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined, setCookie: string | undefined): void {
     const { minorVersion, isKeptAlive } = this.head;
     const { framing, status } = head;
     const hasEnd = framing === 'none' || framing === 'length';
@@ -120,7 +120,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#isChunked = !hasEnd && minorVersion === 1;
     this.#isEndedByClose = !hasEnd && minorVersion === 0;
     this.#isKept = isKeptAlive && !this.#isEndedByClose && this.#mayKeep && !this.#isBodyUnwanted(status);
-    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept, edit });
+    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept, edit, setCookie });
     // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && framing !== 'none') this.flush();
   }

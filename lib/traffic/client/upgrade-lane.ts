@@ -61,7 +61,7 @@ export class UpgradeLane extends Http1Lane {
     this.#shell(this.#request, this.#client.socket, attempt);
   }
 
-  sendSwitch(head: ResponseHead, onBytes: (bytes: Buffer) => void): Socket {
+  sendSwitch(head: ResponseHead, setCookie: string | undefined, onBytes: (bytes: Buffer) => void): Socket {
     const { socket, output } = this.#client;
     this.#onBytes = onBytes;
     this.#outcome = 'switched';
@@ -70,8 +70,9 @@ export class UpgradeLane extends Http1Lane {
     socket.off('end', this.#onEnd);
     // Exactly one is there: others open no tunnel.
     const upgrade = head.headers[head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade') + 1] as string;
+    const cookie = setCookie === undefined ? [] : ['Set-Cookie', setCookie];
     output.sendText(
-      headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), 'Connection', 'Upgrade', 'Upgrade', upgrade]),
+      headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), ...cookie, 'Connection', 'Upgrade', 'Upgrade', upgrade]),
     );
     this.bytesIn = this.#early.length;
     if (this.#early.length > 0) onBytes(this.#early);
@@ -89,9 +90,9 @@ export class UpgradeLane extends Http1Lane {
     this.#client.takeBack(isKept);
   }
 
-  override sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined): void {
+  override sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined, setCookie: string | undefined): void {
     this.#decline();
-    super.sendHead(head, isBodyHere, edit);
+    super.sendHead(head, isBodyHere, edit, setCookie);
   }
 
   override answer(code: AnswerCode): void {

@@ -7,12 +7,15 @@ import type { HostTls, TrafficLimits, TrafficTimeouts } from '../../config/traff
 import type { Deadlines } from '../../deadlines.js';
 import type { HostAddresses, Lookup } from '../../health/host-addresses.js';
 import type { ProbeRules } from '../../health/probe-host.js';
+import type { HostHashes } from '../../routing/host-hashes.js';
 import type { Count } from '../../table/counters.js';
 import type { TableColumns } from '../../table/layout.js';
 
 /** Dependencies of `KnownHosts`. */
 export interface KnownHostsOptions {
   readonly columns: TableColumns;
+  /** Of the hosts' ids: by them, picks of a key's host agree over all balancers. */
+  readonly hashes: HostHashes;
   readonly clock: Clock;
   readonly count: Count;
   readonly deadlines: Deadlines;

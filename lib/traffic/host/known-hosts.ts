@@ -66,8 +66,9 @@ export class KnownHosts {
   }
 
   add(added: SlotHost): void {
-    const { columns, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
+    const { columns, hashes, rules, tls, deadlines, clock, count, lookup, events } = this.#options;
     const { slot, name } = added;
+    hashes.set(slot, name);
     const ofPool = this.#rulesOf(slot);
     clearRequests(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;

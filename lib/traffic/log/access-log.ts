@@ -36,6 +36,10 @@ export interface AccessRecord {
   readonly firstByteMs: number;
   /** From the request's head to the end of the answer. */
   readonly totalMs: number;
+  /** The line of its route in the site; 0 without a site or a route. */
+  readonly routeLine: number;
+  /** The pool that it belongs to; empty: none, as no route led to one. */
+  readonly pool: string;
   /** The host of the last attempt; empty: none. */
   readonly hostName: string;
   readonly attempts: number;
@@ -167,6 +171,8 @@ function formatJson(record: AccessRecord): string {
     bytes_in: record.bytesIn,
     referer: record.referer,
     user_agent: record.userAgent,
+    route: record.routeLine === 0 ? null : record.routeLine,
+    pool: record.pool,
     host: record.hostName,
     attempts: record.attempts,
     queue_ms: exact(record.queueMs),

@@ -1,8 +1,8 @@
 // Remembers the last picks of a balancer and the hosts that the policy examined: ring buffers of numbers, written during
 // a pick and read only for `meercat why`. Writing allocates nothing; the oldest entries are overwritten.
 
-import type { ExplainedPick, LookedAt, PickEnd } from '../../explanation.js';
-import { type Algorithm, ALGORITHMS, FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
+import { type ExplainedPick, type LookedAt, type PickEnd, type PickedBy, PICKED_BY } from '../../explanation.js';
+import { FLEET, type HostView, LOOK, LOOKS, type PickTrace } from '../../model.js';
 import { isOldAge } from '../../routing/adaptive.js';
 import type { FailureLog } from './failure-log.js';
 
@@ -34,12 +34,27 @@ const FIGURE = {
 } as const;
 const FIGURES = 10;
 
+/** The route of a request, without the site itself: versions come and go while requests are remembered. */
+export interface RoutedBy {
+  /** The site's version; 0: the balancer's own file. */
+  readonly version: number;
+  /** The index of the route in the site. */
+  readonly index: number;
+  /** The line of the document where it begins. */
+  readonly line: number;
+}
+
 /** What is kept of a request itself. */
 export interface KeptRequest {
   readonly atMs: number;
   readonly className: string;
   readonly cost: number;
   readonly isCostKnown: boolean;
+  /** Its pool; empty: none. */
+  readonly pool: string;
+  readonly routedBy: RoutedBy | undefined;
+  /** The status of the site's answer; 0: none. */
+  readonly answered: number;
 }
 
 /** The name of a slot's host at a time (process's clock); null if it is no longer known. */
@@ -54,6 +69,9 @@ export class PickLog implements PickTrace {
   readonly #cost: Float64Array;
   readonly #isCostKnown: Uint8Array;
   readonly #className: string[];
+  readonly #pool: string[];
+  readonly #routedBy: (RoutedBy | undefined)[];
+  readonly #answered: Uint16Array;
   readonly #hadPicks: Uint8Array;
   /** Number of picks so far. */
   #picks = 0;
@@ -87,6 +105,9 @@ export class PickLog implements PickTrace {
     this.#isCostKnown = new Uint8Array(size);
     this.#hadPicks = new Uint8Array(size);
     this.#className = Array.from({ length: size }, () => '');
+    this.#pool = Array.from({ length: size }, () => '');
+    this.#answered = new Uint16Array(size);
+    this.#routedBy = Array.from({ length: size }, () => undefined);
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
     this.#loadsAgeMs = new Float64Array(picks);
@@ -111,24 +132,32 @@ export class PickLog implements PickTrace {
     return this.#requests;
   }
 
-  /** Opens a request of this class and expected cost; returns its number. */
-  open(nowMs: number, className: string, cost: number, isCostKnown: boolean): number {
+  /** Opens a request of this class, expected cost, pool and route; returns its number. */
+  open(nowMs: number, className: string, cost: number, isCostKnown: boolean, pool = '', routedBy?: RoutedBy): number {
     const at = ++this.#requests % this.#size;
     this.#atMs[at] = nowMs;
     this.#className[at] = className;
     this.#cost[at] = cost;
     this.#isCostKnown[at] = isCostKnown ? 1 : 0;
+    this.#pool[at] = pool;
+    this.#routedBy[at] = routedBy;
+    this.#answered[at] = 0;
     this.#hadPicks[at] = 0;
     return this.#requests;
   }
 
+  /** The site answered the request that was opened last, with this status. */
+  answered(status: number): void {
+    this.#answered[this.#requests % this.#size] = status;
+  }
+
   /** Begins a pick: all following `look` calls belong to it. */
-  begin(request: number, attempt: number, algorithm: Algorithm, view: HostView, nowMs: number, excluded: number): void {
+  begin(request: number, attempt: number, algorithm: PickedBy, view: HostView, nowMs: number, excluded: number): void {
     const at = this.#picks++ % this.#pickOf.length;
     this.#pickOf[at] = request;
     this.#pickAtMs[at] = nowMs;
     this.#attempt[at] = attempt;
-    this.#algorithm[at] = ALGORITHMS.indexOf(algorithm);
+    this.#algorithm[at] = PICKED_BY.indexOf(algorithm);
     this.#candidates[at] = view.candidates()[0] as number;
     this.#panic[at] = view.isPanic ? 1 : 0;
     this.#excluded[at] = excluded;
@@ -140,6 +169,11 @@ export class PickLog implements PickTrace {
     this.#picked[at] = -1;
     this.#end[at] = 0;
     if (this.#isKept(request)) this.#hadPicks[request % this.#size] = 1;
+  }
+
+  /** Takes back the pick that began last: it found no host, and another one takes its place. */
+  takeBack(): void {
+    this.#picks--;
   }
 
   look(view: HostView, slot: number, nowMs: number, look: number, score: number): void {
@@ -177,6 +211,9 @@ export class PickLog implements PickTrace {
       className: this.#className[at] as string,
       cost: this.#cost[at] as number,
       isCostKnown: this.#isCostKnown[at] === 1,
+      pool: this.#pool[at] as string,
+      routedBy: this.#routedBy[at],
+      answered: this.#answered[at] as number,
     };
   }
 
@@ -219,7 +256,7 @@ export class PickLog implements PickTrace {
       .map(([, row]) => row);
     return {
       attempt: this.#attempt[at] as number,
-      algorithm: ALGORITHMS[this.#algorithm[at] as number] as Algorithm,
+      algorithm: PICKED_BY[this.#algorithm[at] as number] as PickedBy,
       candidates: this.#candidates[at] as number,
       isPanic: this.#panic[at] === 1,
       excluded: named(this.#excluded[at] as number),

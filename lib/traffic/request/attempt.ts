@@ -13,6 +13,7 @@ import type { Host } from '../host/host.js';
 import { mayKeepAfter, writeRequestBody, writeRequestEnd, writeRequestHead } from '../host/request-writer.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
+import type { HostPreference } from './pool-affinity.js';
 import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
 
@@ -45,6 +46,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   isProvenLong = false;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report, or if it was not read: reports are sampled. */
   saidCpuMs = Number.NaN;
+  /** Of the request's affinity: says which cookie the answer sets; undefined: none. */
+  preference: HostPreference | undefined;
   /** Why the host failed, in a few words; empty while it has not. */
   reason = '';
   readonly #context: AttemptContext;
@@ -228,7 +231,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     if (head.isStream) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
-    this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere, this.#plan.response);
+    const setCookie = this.preference?.setCookie(this.host.slot);
+    this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere, this.#plan.response, setCookie);
     if (!isBodyHere) this.#awaitAnswer();
   }
 
@@ -318,7 +322,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   #onSwitch(head: ResponseHead): void {
     const { clock, timeouts, tunnels, count, hosts } = this.#context;
-    const tunnel = openTunnel(head, this.#client, {
+    const setCookie = this.preference?.setCookie(this.host.slot);
+    const tunnel = openTunnel(head, this.#client, setCookie, {
       host: this.#connection as HostConnection,
       clock,
       idleMs: timeouts.tunnelTimeoutMs,

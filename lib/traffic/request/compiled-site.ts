@@ -2,15 +2,16 @@
 // whole, between two requests.
 
 import { REFUSED_PATH, type Router } from '../../routing/router.js';
+import type { Site } from '../../site-model.js';
 import type { ClientSide } from '../client/client-side.js';
+import type { RoutedBy } from '../log/pick-log.js';
 import type { AnswerCode } from '../wire/answers.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import type { CompiledAction } from './route-actions.js';
 
 /** One route. */
 export interface CompiledRoute<Pool> {
-  /** The line of the document where it begins. */
-  readonly line: number;
+  readonly by: RoutedBy;
   readonly action: CompiledAction;
   /** The pools that it leads to, in the order of the action's. */
   readonly pools: readonly Pool[];
@@ -19,6 +20,8 @@ export interface CompiledRoute<Pool> {
 /** A site. */
 export interface CompiledSite<Pool> {
   readonly version: number;
+  /** As it was written, for explanations. */
+  readonly site: Site;
   readonly router: Router;
   readonly routes: readonly CompiledRoute<Pool>[];
 }
@@ -41,6 +44,11 @@ const AMBIGUOUS: Unrouted = {
 export function routeOf<Pool>({ router, routes }: CompiledSite<Pool>, { head, facts }: ClientSide): CompiledRoute<Pool> | Unrouted {
   const index = router.find(head, schemeOf(facts, head.headers));
   if (index >= 0) return routes[index] as CompiledRoute<Pool>;
+  return unroutedOf(index);
+}
+
+/** Why the router found no route. @param index what it gave; negative */
+export function unroutedOf(index: number): Unrouted {
   return index === REFUSED_PATH ? AMBIGUOUS : UNROUTED;
 }
 

@@ -16,8 +16,9 @@ import { Attempt, type AttemptOwner } from './attempt.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
+import type { HostPreference, PoolAffinity } from './pool-affinity.js';
 import { pick, type PickContext } from './pick.js';
-import { requestIdOf } from '../log/pick-log.js';
+import { requestIdOf, type RoutedBy } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
 import { answerByRoute, answerOwn } from './route-actions.js';
@@ -56,6 +57,8 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   respond: PreparedAnswer | undefined;
   /** Replaced as a whole when the site or an operator sets another algorithm. */
   policy: Policy;
+  /** How requests of one client come to one host; undefined: they need not. */
+  affinity: PoolAffinity | undefined;
 }
 
 /** The end of an exchange. `fault` is undefined whatever the answer was; else a bug of ours, and the client has no answer. */
@@ -69,6 +72,8 @@ export function exchange(context: ExchangeContext, client: ClientSide, onEnd: Ex
 /** One request, from its head to its record. Its methods are in the order in which they run. */
 class Exchange implements AttemptOwner, Story {
   readonly startedMs: number;
+  routedBy: RoutedBy | undefined;
+  pool = '';
   queuedMs = 0;
   attempts = 0;
   attempt: Attempt | undefined;
@@ -87,6 +92,8 @@ class Exchange implements AttemptOwner, Story {
   #cost = 0;
   /** Whether an upgrade or a stream is expected. */
   #isLongLived = false;
+  /** The host that its key or cookie prefers; undefined: none. */
+  #preference: HostPreference | undefined;
   /** Its number in the pick log. */
   #number = 0;
   /** The slot of the host that failed the last attempt; -1: none. */
@@ -127,6 +134,7 @@ class Exchange implements AttemptOwner, Story {
       return;
     }
     const { action, pools } = route;
+    this.routedBy = route.by;
     if (action.kind === 'answer') {
       this.#answer(() => answerByRoute(client, action, schemeOf(client.facts, client.head.headers)));
       return;
@@ -136,6 +144,7 @@ class Exchange implements AttemptOwner, Story {
     this.#context = pools[action.split.next()] as ExchangeContext;
     this.#context.use.requests++;
     const { respond } = this.#context;
+    this.pool = this.#context.name;
     if (respond === undefined) this.#enter();
     else this.#answer(() => client.answerWith(respond));
   }
@@ -146,18 +155,20 @@ class Exchange implements AttemptOwner, Story {
     this.#openInLog();
     this.outcome = 'answered';
     send();
+    this.#context.ids?.log.answered(this.#client.status);
     this.#record();
   }
 
   /** Gives the request a number in the pick log, although nothing will be picked. */
   #openInLog(): void {
     const { ids } = this.#context;
-    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false);
+    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false, this.pool, this.routedBy);
   }
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, costs, ids, hosts } = this.#context;
+    const { budget, classes, costs, ids, hosts, name, affinity } = this.#context;
+    this.pool = name;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
@@ -170,13 +181,20 @@ class Exchange implements AttemptOwner, Story {
         classes.name(this.#classId) ?? '',
         this.#cost,
         (costs.classCost[this.#classId] as number) > 0,
+        name,
+        this.routedBy,
       );
-    if (refusal === undefined) this.#pick(this.startedMs);
-    else this.#refuse(refusal.code, refusal.reason);
+    if (refusal !== undefined) {
+      this.#refuse(refusal.code, refusal.reason);
+      return;
+    }
+    if (affinity !== undefined) this.#preference = affinity.preferenceOf(this.#client);
+    this.#pick(this.startedMs);
   }
 
   #pick(nowMs: number): void {
-    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, this.attempts + 1, this.#isLongLived);
+    const attempt = this.attempts + 1;
+    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, attempt, this.#isLongLived, this.#preference);
     if (host === undefined) {
       if (this.attempts === 0) this.#context.count('requests_refused_no_host');
       this.#refuse(this.#lastWrong, this.attempts === 0 ? 'no host can be picked: all are down or taken out, or there is none' : '');
@@ -208,6 +226,7 @@ class Exchange implements AttemptOwner, Story {
   #forward(host: Host, nowMs: number): void {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
+    attempt.preference = this.#preference;
     this.attempt = attempt;
     this.attempts++;
     this.#context.hosts.begin(host, attempt);

@@ -2,16 +2,23 @@
 // dry-run pick. It changes nothing that a real request would notice.
 
 import type { Clock } from '../../clock.js';
-import type { Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
+import type { AskedRequest, ExplainedRoute, Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
 import { createPolicy } from '../../routing/policy.js';
 import type { Random } from '../../routing/random.js';
+import { REFUSED_PATH } from '../../routing/router.js';
+import { Split } from '../../routing/split.js';
+import type { SiteRoute } from '../../site-model.js';
 import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
 import type { ExchangeContext } from './exchange.js';
 import { pick } from './pick.js';
-import { ANSWERS } from '../wire/answers.js';
+import { unroutedOf } from './compiled-site.js';
+import { askedRoute, pastRoute } from './explained-route.js';
+import { type AnswerCode, ANSWERS } from '../wire/answers.js';
+import { type ClientFacts, clientFacts } from '../wire/headers.js';
+import { schemeOf } from '../wire/client-scheme.js';
 import { whyRefused } from '../wire/refusal-reasons.js';
-import { type HeadRules, isRefusal, readRequestHead } from '../wire/request-head.js';
+import { type HeadRules, isRefusal, readRequestHead, type RequestHead } from '../wire/request-head.js';
 import { type KeptFailures, FailureLog } from '../log/failure-log.js';
 import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
 
@@ -48,9 +55,7 @@ export class Explainer {
 
   /** Answers at once. */
   answer(question: WhyQuestion): WhyAnswer {
-    return 'id' in question
-      ? this.#explain(question.id)
-      : { status: 'explained', explanation: this.#dryRun(question.method, question.target) };
+    return 'id' in question ? this.#explain(question.id) : { status: 'explained', explanation: this.#dryRun(question) };
   }
 
   #explain(id: string): WhyAnswer {
@@ -64,20 +69,50 @@ export class Explainer {
     const failed = ids.failures.get(request);
     const explanation = this.#read(ids.log, request, id, failed) ?? (failed && this.#readFailed(failed, id));
     if (explanation === undefined) return { status: 'forgotten' };
-    if (explanation.picks.length > 0 || failed !== undefined) return { status: 'explained', explanation };
+    if (explanation.picks.length > 0 || failed !== undefined || explanation.answered > 0) return { status: 'explained', explanation };
     return { status: ids.log.hadPicks(request) ? 'forgotten' : 'unpicked' };
   }
 
-  #dryRun(method: string, target: string): Explanation {
-    const { context, random, clock, rules } = this.#options;
-    const { classes, costs, policy } = context;
-    const refused = refusalOf(method, target, rules);
-    if (refused !== undefined) return this.#readFailed({ atMs: clock(), className: '', ...refused }, null);
+  #dryRun(asked: AskedRequest): Explanation {
+    const { context, rules, clock, random } = this.#options;
+    const head = headOf(asked, rules);
+    if ('code' in head) return this.#readFailed({ atMs: clock(), className: '', ...head }, null);
+    const { site } = context.routing;
+    const isTrusted = asked.client !== undefined && context.isTrusted(asked.client);
+    const facts = clientFacts(asked.client ?? '', 0, asked.scheme === 'https', isTrusted);
+    if (site === undefined) return this.#pickIn(context, { head, facts }, null);
+    const { router, routes } = site;
+    const scheme = schemeOf(facts, head.headers);
+    const index = router.find(head, scheme);
+    const route = index === REFUSED_PATH ? null : askedRoute(site, index, head, scheme);
+    const found = routes[index];
+    if (found === undefined) return { ...this.#readFailed({ atMs: clock(), className: '', ...refusedBy(unroutedOf(index)) }, null), route };
+    const { action, pools } = found;
+    if (action.kind === 'answer') {
+      const isNowhere = action.redirect !== undefined && route?.location === null;
+      const failed = isNowhere ? refusedBy(NOWHERE) : { code: '', failures: [] };
+      const answered = isNowhere ? 0 : action.answer.status;
+      return { ...this.#readFailed({ atMs: clock(), className: '', ...failed }, null), route, answered };
+    }
+    // A split of its own, so that the turns of the real one do not advance.
+    const pool = pools[new Split(weightsOf(site.site.routes[index]), random).next()] as ExchangeContext;
+    return this.#pickIn(pool, { head, facts }, route);
+  }
+
+  /** What the pool would do with a request. */
+  #pickIn(context: ExchangeContext, client: Dry, route: ExplainedRoute | null): Explanation {
+    const { random, clock } = this.#options;
+    const { method, target, upgrade } = client.head;
+    const { classes, costs, policy, name, respond, affinity } = context;
+    const nowMs = clock();
+    if (respond !== undefined) {
+      const unpicked = this.#readFailed({ atMs: nowMs, className: '', code: respond.code, failures: [] }, null);
+      return { ...unpicked, route, pool: name, answered: respond.status };
+    }
     const classId = classes.idOf(method, target);
     const cost = expectedCost(costs, classId);
-    const nowMs = clock();
     const log = this.#dryLog;
-    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0);
+    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0, name);
     // A policy of its own, so that round-robin does not advance.
     pick(
       { ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, failures: this.#noFailures, prefix: '' } },
@@ -86,9 +121,10 @@ export class Explainer {
       cost,
       request,
       1,
-      context.hosts.turns.isLongLived(classId),
+      upgrade !== undefined || context.hosts.turns.isLongLived(classId),
+      affinity?.dryRun(client, log),
     );
-    return this.#read(log, request, null, undefined) as Explanation;
+    return { ...(this.#read(log, request, null, undefined) as Explanation), route };
   }
 
   #read(log: PickLog, request: number, id: string | null, failed: KeptFailures | undefined): Explanation | undefined {
@@ -100,6 +136,9 @@ export class Explainer {
       className: kept.className,
       costMs: Math.round(kept.cost * 100) / 100,
       isCostKnown: kept.isCostKnown,
+      route: kept.routedBy === undefined ? null : pastRoute(kept.routedBy),
+      pool: kept.pool,
+      answered: kept.answered,
       picks: log.picksOf(request, this.#nameOf),
       code: failed?.code ?? '',
       failures: failed?.failures ?? [],
@@ -108,7 +147,8 @@ export class Explainer {
 
   /** A failed request without picks: they are forgotten, as failures are kept longer, or there were none. */
   #readFailed({ atMs, className, code, failures }: KeptFailures, id: string | null): Explanation {
-    return { id, at: this.#timeOf(atMs), className, costMs: 0, isCostKnown: false, picks: [], code, failures };
+    const unknown = { costMs: 0, isCostKnown: false, route: null, pool: '', answered: 0, picks: [] };
+    return { id, at: this.#timeOf(atMs), className, ...unknown, code, failures };
   }
 
   #timeOf(atMs: number): string {
@@ -121,11 +161,31 @@ export class Explainer {
   };
 }
 
-/** Why a request with this method and target, and with nothing else that is wrong, is refused; undefined if it is not. */
-function refusalOf(method: string, target: string, rules: HeadRules): Pick<KeptFailures, 'code' | 'failures'> | undefined {
-  const head = `${method} ${target} HTTP/1.1\r\nHost: why\r\n\r\n`;
-  const read = readRequestHead(head, rules);
-  if (!isRefusal(read)) return undefined;
-  const reason = `status ${ANSWERS[read.code].status}, ${whyRefused(read, head, rules)}`;
-  return { code: read.code, failures: [{ attempt: 0, host: null, outcome: 'refused', reason }] };
+/** A request that is not sent. */
+interface Dry {
+  readonly head: RequestHead;
+  readonly facts: ClientFacts;
+}
+
+/** Why a request is refused, as it is kept. */
+type Refused = Pick<KeptFailures, 'code' | 'failures'>;
+
+/** The head of a request that is asked for, as the parser reads it, or why it would be refused. */
+function headOf({ method, target, host, headers = [] }: AskedRequest, rules: HeadRules): RequestHead | Refused {
+  // Without a Host header only HTTP/1.0 is valid.
+  const lines = host === undefined ? ['HTTP/1.0'] : ['HTTP/1.1', `Host: ${host}`];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  const text = `${method} ${target} ${lines.join('\r\n')}\r\n\r\n`;
+  const read = readRequestHead(text, rules);
+  return isRefusal(read) ? refusedBy({ code: read.code, reason: whyRefused(read, text, rules) }) : read;
+}
+
+function refusedBy({ code, reason }: { readonly code: AnswerCode; readonly reason: string }): Refused {
+  return { code, failures: [{ attempt: 0, host: null, outcome: 'refused', reason: `status ${ANSWERS[code].status}, ${reason}` }] };
+}
+
+const NOWHERE = { code: 'MEERCAT_BAD_REQUEST', reason: 'the redirect needs a valid Host header' } as const;
+
+function weightsOf(route: SiteRoute | undefined): number[] {
+  return route?.action.kind === 'forward' ? route.action.to.map(({ weight }) => weight) : [];
 }

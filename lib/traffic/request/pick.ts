@@ -6,6 +6,7 @@ import { LOOK, type HostView, type Policy } from '../../model.js';
 import type { Host } from '../host/host.js';
 import type { KnownHosts } from '../host/known-hosts.js';
 import type { RequestIds } from '../log/pick-log.js';
+import type { HostPreference } from './pool-affinity.js';
 
 /** Dependencies of a pick. */
 export interface PickContext {
@@ -36,6 +37,7 @@ const UNKNOWN = 5;
  * @param excluded the slot of the host that failed the last attempt; -1 for the first attempt
  * @param request its number in the pick log, if there is one
  * @param isLongLived whether it is expected to be an upgrade or a stream
+ * @param preference of the request's affinity; undefined: none
  */
 export function pick(
   context: PickContext,
@@ -45,23 +47,42 @@ export function pick(
   request: number,
   attempt: number,
   isLongLived = false,
+  preference?: HostPreference,
 ): Host | undefined {
   const { policy, view, hosts, ids } = context;
   const isRetry = excluded >= 0;
   let best: Host | undefined;
   let least = UNKNOWN;
   for (let i = 0; i < MAX_PICKS && least === UNKNOWN; i++) {
-    ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
-    const slot =
-      isLongLived && policy.pickLongLived !== undefined
-        ? policy.pickLongLived(view, nowMs, excluded)
-        : policy.pick(view, nowMs, excluded, cost);
+    let slot = i === 0 && preference !== undefined ? pickPreferred(context, preference, nowMs, excluded, request, attempt) : -1;
+    if (slot < 0) {
+      ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
+      slot =
+        isLongLived && policy.pickLongLived !== undefined
+          ? policy.pickLongLived(view, nowMs, excluded)
+          : policy.pick(view, nowMs, excluded, cost);
+    }
     if (slot < 0) break;
     least = objection(hosts, view, slot, nowMs, isRetry);
     ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
     if (least !== UNKNOWN) best = hosts.get(slot);
   }
   return least === NOTHING ? best : search(context, nowMs, excluded, request, attempt, best, least);
+}
+
+/** The slot of the host that the request prefers; -1 if it can't be picked. */
+function pickPreferred(
+  { view, ids }: PickContext,
+  preference: HostPreference,
+  nowMs: number,
+  excluded: number,
+  request: number,
+  attempt: number,
+): number {
+  ids?.log.begin(request, attempt, preference.by, view, nowMs, excluded);
+  const slot = preference.pick(view, nowMs, excluded);
+  if (slot < 0) ids?.log.takeBack();
+  return slot;
 }
 
 /** Examines candidates in turn, with another start each time; returns the best of them and of the known host. */

@@ -109,8 +109,9 @@ export class StickyCookie {
    * be picked is the caller's question. Of several cookies of the name, the first that is good counts.
    * @param headers name, value, name, value, …
    * @param nowMs wall-clock time, which balancers share
+   * @param isCounted false: only looked at
    */
-  read(headers: readonly string[], nowMs: number): number {
+  read(headers: readonly string[], nowMs: number, isCounted = true): number {
     let result: number = STICKY.none;
     let checks = 0;
     this.isRenewalDue = false;
@@ -126,6 +127,7 @@ export class StickyCookie {
         at = cookieAt(header, this.#name, end);
       }
     }
+    if (!isCounted) return result;
     if (result === STICKY.forged) this.#count('sticky_forged');
     else if (result === STICKY.expired) this.#count('sticky_expired');
     else if (result === STICKY.gone) this.#count('sticky_gone');

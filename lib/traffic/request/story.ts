@@ -3,6 +3,7 @@
 import type { OutcomeKind } from '../../routing/retry.js';
 import type { AccessRecord } from '../log/access-log.js';
 import { type AnswerCode, lengthOf, statusOf } from '../wire/answers.js';
+import type { RoutedBy } from '../log/pick-log.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from '../client/client-side.js';
 import { clientAddressOf } from './logged-client.js';
@@ -17,6 +18,10 @@ export type LoggedOutcome = OutcomeKind | 'answered' | 'refused' | 'client-faile
 /** The data gathered during an exchange; times are of the process's clock. */
 export interface Story {
   readonly startedMs: number;
+  /** Undefined without a site, and while no route fits. */
+  readonly routedBy: RoutedBy | undefined;
+  /** The pool that the request belongs to; empty: none. */
+  readonly pool: string;
   /** How long the request waited for room on a host. */
   queuedMs: number;
   attempts: number;
@@ -56,6 +61,8 @@ export function recordOf(
     connectMs: attempt === undefined ? Number.NaN : attempt.connectedAtMs - attempt.startedAtMs,
     firstByteMs: attempt === undefined ? Number.NaN : attempt.firstByteAtMs - startedMs,
     totalMs: nowMs - startedMs,
+    routeLine: story.routedBy?.line ?? 0,
+    pool: story.pool,
     hostName: attempt?.host.name ?? '',
     attempts: story.attempts,
     outcome: story.outcome,
@@ -95,6 +102,8 @@ export function refusedRecordOf(
     connectMs: Number.NaN,
     firstByteMs: Number.NaN,
     totalMs: 0,
+    routeLine: 0,
+    pool: '',
     hostName: '',
     attempts: 0,
     outcome: 'refused',

@@ -40,10 +40,12 @@ export interface TunnelOptions {
 /**
  * Turns a request and its host's connection into a tunnel, after the host's 101; call it while that head is being parsed.
  * Undefined if the host may not switch, or not to this protocol: the bytes that follow would not be HTTP.
+ * @param setCookie as of `ClientSide.sendHead`
  */
 export function openTunnel(
   head: ResponseHead,
   client: ClientSide,
+  setCookie: string | undefined,
   options: Omit<TunnelOptions, 'client' | 'send' | 'isWebSocket'>,
 ): Tunnel | undefined {
   const protocol = protocolOf(head);
@@ -52,7 +54,7 @@ export function openTunnel(
   client.listener = undefined;
   const early: Buffer[] = [];
   const opened: { tunnel?: Tunnel } = {};
-  const socket = client.sendSwitch(head, (bytes) => {
+  const socket = client.sendSwitch(head, setCookie, (bytes) => {
     if (opened.tunnel === undefined) early.push(Buffer.from(bytes));
     else opened.tunnel.onClientBytes(bytes);
   });

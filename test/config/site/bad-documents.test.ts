@@ -72,6 +72,9 @@ test('a text that is no document of YAML or JSON is refused where it goes wrong'
     ['version: 1\r\npools: \x1b[31m{}\n', /^2:8 the character U\+001B/],
     ['version: 1\npaths: !!str strict\n', /^2:\d+ the tag "tag:yaml.org,2002:str": a site has no tags/],
     ['version: 1\npools: !x {}\n', /^2:\d+ the tag "!x": a site has no tags/],
+    ['version: 1\npaths: "a" "b"\n', '2:12 not well-formed: "\\"b\\"" stands behind a value'],
+    ['*a '.repeat(300_000), '1:4 not well-formed: `*a` stands behind a value'],
+    ['%a\n'.repeat(300_000), '2:1 a second directive (%): a site needs none'],
     ['version: 1\n? [a]\n: b\n', /^2:3 a list can't be a key/],
   ]));
 
@@ -99,7 +102,14 @@ test('a document that is too large, too deep or has too much of something is ref
   areRefused([
     [`version: 1\n#${'x'.repeat(10_000_000)}`, '1:1 the document has 10000012 bytes; at most 1MiB are possible'],
     [`#${'é'.repeat(600_000)}`, '1:1 the document has 1200001 bytes'],
-    [`version: 1\nroutes:\n${'- to: a\n'.repeat(100_000)}`, '3:1 routes: has 100000 entries; at most 10000 are possible'],
+    [
+      `version: 1\nroutes:\n${'- to: a\n'.repeat(100_000)}`,
+      '3:1 a list or map begins here that has more than 16384 entries; a site has at most 10000 routes',
+    ],
+    [`version: 1\nroutes:\n${'- to: a\n'.repeat(10_001)}`, '3:1 routes: has 10001 entries; at most 10000 are possible'],
+    [`[${'a,'.repeat(500_000)}]`, '1:1 a list or map begins here that has more than 16384 entries'],
+    ['#\n'.repeat(500_000), /^\d+:\d+ the document has more than 700000 words, signs and blanks up to here$/],
+    ['}\n'.repeat(500_000), '1:1 not well-formed: Unexpected flow-map-end token'],
     [
       JSON.stringify({ version: 1, pools: Object.fromEntries(Array.from({ length: 1025 }, (_, i) => [`p${i}`, {}])) }),
       /pools: has 1025 entries/,

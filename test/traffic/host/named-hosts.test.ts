@@ -10,6 +10,7 @@ import { monotonicClock, SECOND } from '../../../lib/clock.js';
 import { type Address, HostAddresses, type Lookup } from '../../../lib/health/host-addresses.js';
 import { startHostChecks } from '../../../lib/health/host-checks.js';
 import { probeHost } from '../../../lib/health/probe-host.js';
+import { healthByPool } from '../../../lib/config/pool-rules.js';
 import { TRAFFIC_DEFAULTS, type TrafficConfig } from '../../../lib/config/traffic-config.js';
 import { TableWriter } from '../../../lib/table/writer.js';
 import { startTraffic } from '../../../lib/traffic/server.js';
@@ -244,7 +245,7 @@ test('checks follow a host that has moved as soon as its old address fails', () 
     const failed: string[] = [];
     let isWell = false;
     const checks = startHostChecks({
-      rules: { ...TRAFFIC_DEFAULTS, healthIntervalMs: 100, healthPath: '/' },
+      rules: () => healthByPool(null, { ...TRAFFIC_DEFAULTS, healthIntervalMs: 100, healthPath: '/' }),
       tls: { ca: undefined, isInsecure: false },
       clock: monotonicClock(),
       lookup: lookupIn(names),

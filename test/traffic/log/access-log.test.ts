@@ -29,6 +29,8 @@ const RECORD: AccessRecord = {
   connectMs: 1.2,
   firstByteMs: 3.4567,
   totalMs: 4.4,
+  routeLine: 0,
+  pool: 'default',
   hostName: 'h1',
   attempts: 1,
   outcome: 'ok',
@@ -55,6 +57,7 @@ const NOTHING: AccessRecord = {
   connectMs: Number.NaN,
   firstByteMs: Number.NaN,
   totalMs: Number.NaN,
+  pool: '',
   hostName: '',
   attempts: 0,
   outcome: '',
@@ -102,6 +105,8 @@ test('json has stable names, units in names, and null for stages that were not r
     bytes_in: 0,
     referer: 'https://example.org/',
     user_agent: 'curl/8.5',
+    route: null,
+    pool: 'default',
     host: 'h1',
     attempts: 1,
     queue_ms: 0,
@@ -116,6 +121,7 @@ test('json has stable names, units in names, and null for stages that were not r
   });
   const nothing = json(NOTHING);
   assert.equal([nothing['queue_ms'], nothing['connect_ms'], nothing['first_byte_ms'], nothing['total_ms']], [null, null, null, null]);
+  assert.equal([json({ routeLine: 12, pool: 'api' }).route, json({ routeLine: 12, pool: 'api' }).pool, nothing.pool], [12, 'api', '']);
   assert.equal([nothing['http_version'], nothing['status'], nothing['tls']], ['1.0', 0, true]);
 });
 

@@ -13,7 +13,7 @@ import { Explainer } from '../../../lib/traffic/request/explainer.js';
 import type { ClientSide } from '../../../lib/traffic/client/client-side.js';
 import type { Attempt } from '../../../lib/traffic/request/attempt.js';
 import { FailureLog } from '../../../lib/traffic/log/failure-log.js';
-import { PickLog, requestIdOf } from '../../../lib/traffic/log/pick-log.js';
+import { type KeptRequest, PickLog, requestIdOf } from '../../../lib/traffic/log/pick-log.js';
 import { buildView } from '../../support/host-views.js';
 import { carryThrough } from '../../support/carried.js';
 import { buildTrafficStage } from '../../support/traffic-context.js';
@@ -62,7 +62,10 @@ test('a pick is explained with the figures of its time, the picked host first, a
     [pick?.picked, pick?.end, pick?.candidates, pick?.isPanic, pick?.loadsAgeMs, pick?.isTableOld, pick?.unlisted],
     ['h1', 'taken', 3, true, 40, false, 0],
   );
-  assert.equal(log.request(request), { atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true });
+  assert.equal(log.request(request), {
+    ...{ atMs: 1000, className: 'GET /', cost: 5, isCostKnown: true },
+    ...{ pool: '', routedBy: undefined, answered: 0 },
+  });
 });
 
 test('the last requests are remembered, and one whose hosts are overwritten is reported as forgotten', () => {
@@ -75,6 +78,27 @@ test('the last requests are remembered, and one whose hosts are overwritten is r
   assert.equal([log.picksOf(30, named).length, log.picksOf(25, named).length, log.hadPicks(25)], [1, 0, true]);
   assert.is(log.picksOf(greedy, named)[0]?.looked.length, 3);
   for (const never of [0, -1, 1.5, 999, Number.NaN]) assert.is(log.request(never), undefined);
+});
+
+test('the route, pool and the status of a site’s answer are kept with their request alone', () => {
+  const log = new PickLog(2);
+  const by = { version: 3, index: 1, line: 12 };
+  const kept = (request: number): unknown[] => {
+    const { pool, routedBy, answered } = log.request(request) as KeptRequest;
+    return [pool, routedBy, answered];
+  };
+  const routed = log.open(0, '', 0, false, 'api', by);
+  log.answered(503);
+  const plain = log.open(0, '', 0, false);
+  assert.equal(
+    [kept(routed), kept(plain)],
+    [
+      ['api', by, 503],
+      ['', undefined, 0],
+    ],
+  );
+  // The room of the first is used again.
+  assert.equal(kept(log.open(0, '', 0, false)), ['', undefined, 0]);
 });
 
 const explained = (answer: WhyAnswer): Explanation => {
