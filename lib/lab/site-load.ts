@@ -19,7 +19,7 @@ export interface SiteLoadCounts {
   readonly right: number;
   /** Requests by how they failed: a status, `lost`, or a host of another pool. */
   readonly failed: Readonly<Record<string, number>>;
-  /** Answers of hosts that only the version before names, longer after its end than a balancer should take. */
+  /** Answers of hosts that only versions before name, longer after their end than a balancer should take. */
   readonly late: number;
   /** Connections that a balancer closed. */
   readonly closed: number;
@@ -42,6 +42,9 @@ export async function runSiteLoad(): Promise<() => void> {
 
 /** What is said of an answer of a host that no version allows. */
 export const OTHER_POOL = 'a host of another pool';
+
+/** Of so many versions before a host is late; of older ones it is wrong. */
+const LATE_VERSIONS = 3;
 
 const TICK_MS = 5;
 
@@ -111,7 +114,7 @@ class SiteLoad {
         this.#slowestMs = Math.max(this.#slowestMs, ms);
         if (status !== 200) this.#fail(String(status));
         else if (isOf(route, from, this.#to, body)) this.#right++;
-        else if (isOf(route, from - 1, this.#to, body)) this.#late++;
+        else if (isOf(route, from - LATE_VERSIONS, this.#to, body)) this.#late++;
         else this.#fail(OTHER_POOL);
         this.#idle.push(client);
       },
