@@ -1,19 +1,21 @@
 // The commands that look at a fleet that runs, or change something in it, through its Redis.
 
 import { type Command, Option } from 'commander';
+import { parseInteger } from '../lib/config/config.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
-import { runAlgorithm, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
+import { runAlgorithm, runMaintenance, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
 import { addSiteCommands } from './site-commands.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
-/** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `diff`, `apply`, `site`, `why`, `restart` and `fleet-key`. */
+/** Adds `status`, `drain`, `undrain`, `eject`, `algorithm`, `maintenance`, `diff`, `apply`, `site`, `why`, `restart` and `fleet-key`. */
 export function addFleetCommands(program: Command): void {
   addStatus(program);
   addOperators(program);
   addAlgorithm(program);
+  addMaintenance(program);
   addSiteCommands((name, description) => addFleetCommand(program, name, description));
   addWhy(program);
   addRestart(program);
@@ -88,6 +90,28 @@ function addAlgorithm(program: Command): void {
   addSetting(program, 'algorithm', 'set how hosts are picked', examples, 'fleet')
     .argument('<name>', `${ALGORITHMS.join(', ')}; or own, for what each balancer was started with`)
     .action(runAlgorithm);
+}
+
+function addMaintenance(program: Command): void {
+  const examples = [
+    'maintenance api on          answers 503 with a short text in JSON, and Retry-After',
+    "maintenance api on --body-file sorry.html --type 'text/html; charset=utf-8'",
+    'maintenance api off         its hosts get requests again',
+    'maintenance default on      without a site: everything',
+  ];
+  addSetting(program, 'maintenance', 'have a pool answer all its requests without a host', examples, 'pool or fleet')
+    .argument('<pool>', "the pool's name in the site; default is the one of hosts without a pool")
+    .argument('<word>', 'on or off')
+    .addOption(
+      new Option('--status <number>', 'the status, 200 to 599 (default: 503)').argParser((text) =>
+        parseInteger('--status', text, 200, 599),
+      ),
+    )
+    .addOption(new Option('--body <text>', "the body (default: the pool's own for a 503, or else JSON)"))
+    .addOption(new Option('--body-file <file>', 'a file with the body'))
+    .addOption(new Option('--type <type>', 'the Content-Type of the body (default: text/plain; charset=utf-8)'))
+    .option('--force', 'also for a pool that the site does not have', false)
+    .action(runMaintenance);
 }
 
 const collect = (line: string, before: readonly string[] = []): readonly string[] => [...before, line];

@@ -4,8 +4,11 @@
 import { checkFleet } from '../lib/config/config.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError } from '../lib/errors.js';
-import { ALGORITHMS } from '../lib/model.js';
-import { isHostId, NAME_RULE } from '../lib/redis/names.js';
+import { fileReason } from '../lib/file-reason.js';
+import { ALGORITHMS, type Maintenance } from '../lib/model.js';
+import { readRegularFile } from '../lib/read-file.js';
+import { encodeMaintenance, isMediaType, MAX_MAINTENANCE_BYTES } from '../lib/redis/maintenance.js';
+import { isHostId, isPoolName, NAME_RULE, POOL_RULE } from '../lib/redis/names.js';
 
 interface StatusFlags {
   readonly fleetKey?: string;
@@ -80,6 +83,66 @@ export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<
     { algorithm, redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json },
     process.stdout,
   );
+}
+
+interface MaintenanceFlags extends OperatorFlags {
+  readonly status?: number;
+  readonly body?: string;
+  readonly bodyFile?: string;
+  readonly type?: string;
+  readonly force: boolean;
+}
+
+/** `meercat maintenance`. */
+export async function runMaintenance(pool: string, word: string, flags: MaintenanceFlags): Promise<void> {
+  checkFleet([flags.redis], flags.namespace);
+  const shown = JSON.stringify(pool.slice(0, 80));
+  if (!isPoolName(pool)) throw bad(`${shown} can't be the name of a pool: ${POOL_RULE}`);
+  const maintenance = readMaintenanceFlags(word, flags);
+  const { maintainPool } = await import('../lib/console/maintenance.js');
+  await maintainPool(
+    {
+      pool,
+      maintenance,
+      isForced: flags.force,
+      redis: flags.redis,
+      namespace: flags.namespace,
+      fleetKeyFile: flags.fleetKey,
+      isJson: flags.json,
+    },
+    process.stdout,
+  );
+}
+
+/** What the pool is to answer; null: its hosts do. */
+function readMaintenanceFlags(word: string, { status, body, bodyFile, type }: MaintenanceFlags): Maintenance | null {
+  const isBare = status === undefined && body === undefined && bodyFile === undefined && type === undefined;
+  if (word === 'off' && !isBare) throw bad('--status, --body, --body-file and --type go with on');
+  if (word === 'off') return null;
+  if (word !== 'on') throw bad(`${JSON.stringify(word.slice(0, 80))} is neither on nor off: meercat maintenance POOL on`);
+  if (body !== undefined && bodyFile !== undefined) throw bad('--body and --body-file: give one of them');
+  const text = bodyFile === undefined ? (body ?? null) : readBody(bodyFile);
+  if (text === null && type !== undefined) throw bad('--type is that of a body: give --body or --body-file');
+  const maintenance = { status: status ?? 503, body: text, type: type ?? 'text/plain; charset=utf-8' };
+  if (!isMediaType(maintenance.type)) throw bad('--type: a media type such as text/html; charset=utf-8');
+  const bytes = Buffer.byteLength(encodeMaintenance(maintenance));
+  if (bytes > MAX_MAINTENANCE_BYTES)
+    throw bad(
+      `the body is too long: with status and type it takes ${bytes} bytes of JSON, ${MAX_MAINTENANCE_BYTES} are possible; a site's \`respond\` may be longer`,
+    );
+  return maintenance;
+}
+
+function readBody(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readRegularFile(file, MAX_MAINTENANCE_BYTES));
+  } catch (error) {
+    throw bad(`--body-file ${file}: ${error instanceof TypeError ? 'it is not UTF-8' : fileReason(error, 'read')}`);
+  }
+}
+
+function bad(message: string): MeercatError {
+  return new MeercatError('MEERCAT_BAD_CONFIG', message);
 }
 
 interface WhyFlags extends OperatorFlags {

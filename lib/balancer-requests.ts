@@ -14,6 +14,8 @@ import { HostHashes } from './routing/host-hashes.js';
 import { createPolicy } from './routing/policy.js';
 import { Random } from './routing/random.js';
 import type { Shutdown } from './shutdown.js';
+import { shareLeaseMs } from './site-limits.js';
+import { RateLimits } from './traffic/rate-limits.js';
 import { Affinities } from './traffic/affinities.js';
 import { type SharedContext, SiteSwitch } from './traffic/site-switch.js';
 import type { TableColumns } from './table/layout.js';
@@ -127,7 +129,13 @@ export function prepareRequests({
     columns,
     config,
     hosts,
+    deadlines,
     random,
+    rates: new RateLimits({
+      namespace: config.namespace,
+      answerMs: shareLeaseMs(config.leaseTtlMs),
+      isTrusted: shared.isTrusted,
+    }),
     policyOf: (algorithm) => createPolicy(algorithm, new Random(randomInt(2 ** 31)), picks),
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });

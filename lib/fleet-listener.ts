@@ -82,6 +82,7 @@ export function listenToFleet({
         break;
       case 'settings':
         state.settings = message.fields;
+        siteSwitch.setMaintenance(new Map(message.maintenance));
         if (!siteSwitch.setFleetAlgorithm(message.algorithm)) break;
         if (message.algorithm === null) log('info', 'no algorithm is set for the whole fleet any more', {});
         else log('info', 'the algorithm is set for the whole fleet', { algorithm: message.algorithm });
@@ -91,6 +92,10 @@ export function listenToFleet({
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
         toFleet.post({ type: 'site-taken' });
+        break;
+      case 'limits':
+        siteSwitch.takeLimits(message);
+        if (message.isAsked) toFleet.post({ type: 'limit-keys', keys: siteSwitch.busyKeys() });
         break;
       case 'secrets':
         state.secret = message.shared;

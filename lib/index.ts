@@ -21,4 +21,4 @@ export type { AccessLogFormat, NamePolicy, StatusRange, Utf8Policy } from './con
 export type { ErrorCode } from './errors.js';
 export type { Log, LogFields, LogLevel } from './log.js';
 export type { Algorithm, GivenHost, HostState, OperatorState, Role } from './model.js';
-export type { BalancerView, FleetView, HostRecord } from './redis/fleet-view.js';
+export type { BalancerView, FleetView, HostRecord, PoolRecord } from './redis/fleet-view.js';

@@ -30,6 +30,15 @@ export type OperatorState = 'drained' | 'ejected';
 /** All operator states; index + 1 is the code in the shared table, where 0 is none. */
 export const OPERATOR_STATES: readonly OperatorState[] = ['drained', 'ejected'];
 
+/** What a pool in maintenance answers to all requests. */
+export interface Maintenance {
+  readonly status: number;
+  /** Null: the pool's own body for a 503, or else ours. */
+  readonly body: string | null;
+  /** The Content-Type of `body`. */
+  readonly type: string;
+}
+
 /**
  * The stamp of a master's table. A later table has a higher term, or the same mastership and a higher seq. After Redis
  * lost its data, two masterships can briefly hold one term: their tables have no order.
@@ -154,6 +163,8 @@ export interface LoadMessage {
   readonly isFull: boolean;
   /** The static hosts that this balancer was started with. */
   readonly statics: readonly StaticHost[];
+  /** On limits of the fleet, unchecked (`decodeLimitPart`); absent without any. */
+  readonly limits?: unknown;
 }
 
 /** One row of the host table, as the master publishes it. */
@@ -185,8 +196,23 @@ export interface HostRow extends HostFigures {
   readonly weight?: number;
   /** Whether there is no pool for it: no requests go there. For people; stored, not published. Absent: there is one. */
   readonly isUnassigned?: boolean;
+  /** Balancers that name it with --host and those that do not, for people; stored, not published. Absent: all, or none. */
+  readonly partlyNamed?: { readonly by: readonly string[]; readonly notBy: readonly string[] };
   /** How balancers and agents contradict each other about its URL, for people; stored, not published. Absent when they agree. */
   readonly conflict?: string;
+}
+
+/** A pool as the master shows it to people. */
+export interface PoolRow {
+  readonly name: string;
+  readonly hosts: number;
+  /** Those of its hosts that are up. */
+  readonly up: number;
+  /** Requests per second, and all requests in flight, from the whole fleet. */
+  readonly rps: number;
+  readonly inflight: number;
+  /** As the site says; null where it says nothing. */
+  readonly algorithm: Algorithm | null;
 }
 
 /** The part of a row that changes about once a second, with a report. */
@@ -218,6 +244,8 @@ export interface HostTable {
   readonly everyMs?: number;
   /** Hosts that left since the previous message. */
   readonly gone: readonly string[];
+  /** The shares of limits of the fleet, unchecked (`decodeGrantPart`); absent when none were dealt out. */
+  readonly limits?: unknown;
 }
 
 /** Maximum pools of a fleet; the first, index 0, is `default`. */

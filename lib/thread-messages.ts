@@ -4,7 +4,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { Log } from './log.js';
-import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Role, Stamp, StaticHost } from './model.js';
+import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Maintenance, Role, Stamp, StaticHost } from './model.js';
+import type { KeyFraction } from './routing/fleet-rates.js';
+import type { KeyDemand } from './routing/limit-types.js';
 import type { Site, SiteInForce, StoredSite } from './site-model.js';
 import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
@@ -26,6 +28,8 @@ export type ToFleet =
   | { readonly type: 'site-taken' }
   /** The traffic thread has no requests any more of these pools, which the site does not have. */
   | { readonly type: 'pools-gone'; readonly pools: readonly string[] }
+  /** The busy keys of rate limits, which a `limits` message asked for. */
+  | { readonly type: 'limit-keys'; readonly keys: readonly KeyDemand[] }
   /** This removed slot is no longer in use. */
   | { readonly type: 'slot-released'; readonly slot: number }
   /** The text of the file with the fleet key was replaced. */
@@ -51,10 +55,24 @@ export type FromFleet =
   /** Another balancer, described by `holder`, has this name. Sent only before `name-checked`. */
   | { readonly type: 'name-taken'; readonly holder: string }
   | { readonly type: 'role'; readonly role: Role; readonly term: number }
-  /** Fleet-wide operator settings: the algorithm (null: none), and all fields, which seed the next fleet thread if this one dies. */
-  | { readonly type: 'settings'; readonly algorithm: Algorithm | null; readonly fields: Readonly<Record<string, string>> }
+  /** Fleet-wide operator settings: the algorithm (null: none), the pools in maintenance, and all fields, which seed the next fleet thread if this one dies. */
+  | {
+      readonly type: 'settings';
+      readonly algorithm: Algorithm | null;
+      readonly maintenance: readonly (readonly [pool: string, Maintenance])[];
+      readonly fields: Readonly<Record<string, string>>;
+    }
   /** Another site is in force, and its hosts are candidates; the first one is sent before `synced` and `redis-lost`. */
   | ({ readonly type: 'site'; readonly pools: readonly NamedPool[] } & SiteInForce)
+  /** The shares of limits of the fleet may have changed, and the fractions of these keys have. */
+  | {
+      readonly type: 'limits';
+      readonly fractions: readonly KeyFraction[];
+      readonly balancers: number;
+      readonly isRedisAway: boolean;
+      /** Whether `limit-keys` must follow. */
+      readonly isAsked: boolean;
+    }
   /**
    * What sticky cookies are signed with, as hex: the first signs, all are accepted; empty while none is known. `shared`, of
    * a fleet without a fleet key, seeds the next fleet thread if this one dies.
@@ -94,6 +112,8 @@ export type FleetToHosts =
       /** The hosts that this balancer names now. */
       readonly statics: readonly StaticHost[];
     }
+  /** This balancer has left the fleet in good order; sent to a master only. */
+  | { readonly type: 'balancer-left'; readonly balancer: string }
   /** Another site is in force; sent to a master only. */
   | { readonly type: 'site'; readonly site: Site | null }
   | { readonly type: 'become-slave' };

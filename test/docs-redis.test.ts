@@ -58,7 +58,7 @@ function withWholeFleet(fn: (client: Commands) => Promise<void>): Promise<void> 
                 async () => {
                   await publishReport(client, 'h1', url);
                   for (const { port } of [first, second]) await (await fetch(`http://127.0.0.1:${port}/work`)).text();
-                  return (await client.exists(KEYS.costs, KEYS.host('h1'), KEYS.host('static'), KEYS.table)) === 4;
+                  return (await client.exists(KEYS.costs, KEYS.host('h1'), KEYS.host('static'), KEYS.pool('default'), KEYS.table)) === 5;
                 },
                 { timeoutMs: SLOW_MS, everyMs: 100, what: 'hosts, table and costs in Redis' },
               );
@@ -104,6 +104,7 @@ test('a fleet writes the keys and fields that the page lists, and no others', ()
     await check(KEYS.balancer('b1'), '### A balancer');
     await check(KEYS.host('h1'), '### A host');
     await check(KEYS.host('static'), '### A host');
+    await check(KEYS.pool('default'), '### A pool');
     assert.equal(await client.hgetall(KEYS.settings), { 'host:static': 'drained' });
     const costs = Object.values(await client.hgetall(KEYS.costs));
     for (const cost of costs) assert.match(cost, /^cost_ms=\S+ error_ms=\S* confidence=\S+ samples=\d+$/);

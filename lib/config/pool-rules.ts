@@ -29,6 +29,7 @@ export interface PoolRules
 export function poolRulesOf(pool: SitePool | undefined, config: TrafficConfig): PoolRules {
   return {
     ...config,
+    ...healthOf(pool, config),
     algorithm: pool?.algorithm ?? null,
     hostMaxInflight: pool?.limits.perHost ?? config.hostMaxInflight,
     hostQueue: pool?.limits.queue ?? config.hostQueue,
@@ -37,7 +38,6 @@ export function poolRulesOf(pool: SitePool | undefined, config: TrafficConfig): 
     responseTimeoutMs: pool?.timeouts.responseMs ?? config.responseTimeoutMs,
     retryBudgetPercent: pool?.retries.budgetPercent ?? config.retryBudgetPercent,
     maxAttempts: pool?.retries.attempts ?? USUAL_ATTEMPTS,
-    ...healthOf(pool, config),
   };
 }
 

@@ -1,6 +1,7 @@
-// The fleet as text for a terminal: two tables that fit 100 columns, or one plain line for each row.
+// The fleet as text for a terminal: tables that fit 100 columns, or one plain line for each row.
 
-import type { BalancerView, FleetView, HostRecord } from '../redis/fleet-view.js';
+import type { BalancerView, FleetView, HostRecord, PoolRecord } from '../redis/fleet-view.js';
+import { DEFAULT_POOL } from '../site-model.js';
 import type { SiteView } from '../redis/site-view.js';
 
 /** A column: its title, where its cells stand, and what is in them. */
@@ -39,14 +40,27 @@ const HOST_COLUMNS: readonly Column<HostRecord>[] = [
   ['CORES', 'right', (row) => (row.cores === null ? NONE : String(row.cores))],
 ];
 
-/** The fleet as tables: a line of summary, the balancers, the hosts. Ends without a line break. */
+const POOL_COLUMNS: readonly Column<PoolRecord>[] = [
+  ['POOL', 'left', (row) => row.name],
+  ['HOSTS', 'right', (row) => whole(row.hosts)],
+  ['UP', 'right', (row) => whole(row.up)],
+  ['RPS', 'right', (row) => oneDecimal(row.rps)],
+  ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['ALGORITHM', 'left', (row) => row.algorithm || NONE],
+];
+
+/** The fleet as tables: a line of summary, the balancers, the pools if there are other ones than `default`, the hosts. Ends without a line break. */
 export function renderFleet(view: FleetView): string {
   const summary = view.master === null ? 'no master at the moment' : `master ${view.master}, term ${view.term ?? NONE}`;
   return [
     `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
     ...(view.site === null ? [] : [siteLine(view.site)]),
+    ...(view.maintenance.length === 0
+      ? []
+      : [`in maintenance: ${view.maintenance.map(({ pool, status }) => `${pool} (${status})`).join(', ')}`]),
     '',
     ...table(BALANCER_COLUMNS, balancerRows(view)),
+    ...(view.pools.some(({ name }) => name !== DEFAULT_POOL) ? ['', ...table(POOL_COLUMNS, view.pools)] : []),
     '',
     ...table(HOST_COLUMNS, view.hosts),
     ...(view.problems.length > 0 ? ['', ...view.problems] : []),

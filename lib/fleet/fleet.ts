@@ -12,7 +12,7 @@ import { MessageGate } from '../redis/message-gate.js';
 import { QuietPublisher } from '../redis/quiet-publish.js';
 import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
-import { countingStatics, siteHostsOf } from '../site-hosts.js';
+import { siteHostsOf } from '../site-hosts.js';
 import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
 import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
@@ -27,6 +27,7 @@ import { KeyWatch } from './key-watch.js';
 import { roleOf } from './lease.js';
 import { startLeaseDriver } from './lease-driver.js';
 import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
+import { LimitSync } from './limit-sync.js';
 import { LoadSync } from './load-sync.js';
 import { listenToMainThread } from './main-thread-messages.js';
 import { MasterWatch } from './master-watch.js';
@@ -37,7 +38,7 @@ import { openSecretSync } from './secret-sync.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
-import { OwnHosts, siteSourcesOf, sourcesOf } from './own-hosts.js';
+import { FlagHosts, OwnHosts, siteSourcesOf, sourcesOf } from './own-hosts.js';
 import { openTableSync } from './table-sync.js';
 import { WhyAnswers } from './why-answers.js';
 
@@ -76,11 +77,15 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
 
   const connections = openFleetConnections(addresses, log, {
     // The data's Redis counts as reachable once it accepts a heartbeat.
-    onDataReady: () => void sendHeartbeat(),
+    onDataReady() {
+      limits.setRedisAway(false);
+      void sendHeartbeat();
+    },
     onDataLost(reason) {
       // After the site that is known without Redis.
       void site.started.then(() => table.afterSite(() => post({ type: 'redis-lost' })));
       names.onUnknown();
+      limits.setRedisAway(true);
       redis.lost(reason);
     },
     onReady: () => lease.send({ type: 'redis-ready' }),
@@ -89,6 +94,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const [client] = clients;
   const membership = new Membership(client, keys, config, columns, clock, signer);
   const names = new NameWatch({ name: membership.name, clock, count, log, post, sendHeartbeat: () => void sendHeartbeat() });
+  const limits = new LimitSync({ config, columns, clock, count, post });
   const loads = new LoadSync({
     publisher: new QuietPublisher(client, log),
     signer,
@@ -97,6 +103,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     columns,
     clock,
     isHeard: () => membership.name.state === 'ours',
+    limits,
   });
   const inband = new InbandReports(columns.reportedAt, Math.random);
   loads.setClasses(data.classes);
@@ -128,6 +135,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       reportSynced();
     },
   });
+  const flagHosts = new FlagHosts(config.statics, log);
   let health = healthByPool(null, config.health);
   /** The hosts that the site names by their URLs. */
   let siteHosts: ReadonlySet<string> = new Set();
@@ -175,7 +183,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onSite(inForce) {
       health = healthByPool(inForce.site, config.health);
       const ofSite = siteHostsOf(inForce.site).map(({ name }) => name);
-      const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(countingStatics(config.statics, inForce.site))];
+      const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(flagHosts.beside(inForce.site))];
       table.setSite(inForce, (hasSwitched) => {
         const before = siteHosts;
         siteHosts = new Set(hasSwitched ? ofSite : [...before, ...ofSite]);
@@ -183,6 +191,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
         ownHosts.name(sources);
         return table.withdraw([...before].filter((name) => !siteHosts.has(name)));
       });
+      limits.setSite(inForce.site, table.writer.pools);
       hosts.setSite(inForce.site);
       secrets.onSite(inForce.site);
     },
@@ -248,6 +257,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onFleet({ order }) {
       inband.balancers = order.length;
       loads.setBalancers(order.length);
+      limits.setBalancers(order.length);
       names.onHeartbeat();
       void secrets.check();
       candidacy.check();
@@ -290,6 +300,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const events = openFleetEvents(dataAddress, keys, gate, count, log, {
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
+    onLeft: (name) => hosts.balancerLeft(name),
     onOperator: () => void sendHeartbeat(),
     // Of two balancers with one name only the owner answers.
     onWhy: (event) => void (heartbeats.hasJoined && why.ask(event)),
@@ -310,6 +321,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       signer,
       table,
       loads,
+      limits,
       inband,
       keyWatch,
       why,

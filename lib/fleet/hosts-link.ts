@@ -44,6 +44,11 @@ export class HostsLink {
     this.#post({ type: 'become-slave' });
   }
 
+  /** A balancer has left the fleet in good order. */
+  balancerLeft(balancer: string): void {
+    if (this.#isMaster) this.#post({ type: 'balancer-left', balancer });
+  }
+
   /** Another site is in force, or none. */
   setSite(site: Site | null): void {
     this.#site = site;

@@ -11,6 +11,7 @@ import type { MessageSigner } from '../redis/sign.js';
 import { ExchangeBudget, LoadTurns } from '../redis/load-interval.js';
 import { ClassCosts } from '../table/class-costs.js';
 import type { TableColumns } from '../table/layout.js';
+import type { LimitSync } from './limit-sync.js';
 import { OwnLoads } from './own-loads.js';
 import type { TableWriter } from '../table/writer.js';
 import type { ThreadConfig } from '../thread-messages.js';
@@ -31,6 +32,7 @@ export interface LoadSyncOptions {
   readonly clock: Clock;
   /** Whether this balancer owns its name: of two with one name only the owner sends its load. */
   readonly isHeard: () => boolean;
+  readonly limits: Pick<LimitSync, 'due' | 'onTable'>;
 }
 
 /** A class of requests by the traffic thread's id; null when the id is free again. */
@@ -73,11 +75,17 @@ export class LoadSync {
    * into a later message.
    */
   #takeTurn(writer: TableWriter): number {
-    const { publisher, signer, keys, clock, isHeard } = this.#options;
+    const { publisher, signer, keys, clock, isHeard, limits } = this.#options;
     const everyMs = this.#everyMs(writer);
     const nowMs = clock();
-    const message = publisher.isReady && isHeard() ? this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs) : undefined;
-    if (message !== undefined) publisher.publish(keys.load, signer.sign(keys.load, encodeLoad(message), 'balancer'));
+    if (publisher.isReady && isHeard()) {
+      const part = limits.due(nowMs);
+      const message = this.#loads.nextDue(writer.hosts(), writer.stamp.term, everyMs, nowMs, part !== undefined);
+      if (message !== undefined) {
+        const text = encodeLoad(part === undefined ? message : { ...message, limits: part });
+        publisher.publish(keys.load, signer.sign(keys.load, text, 'balancer'));
+      }
+    }
     return this.#turns.take(everyMs, nowMs);
   }
 
@@ -112,7 +120,14 @@ export class LoadSync {
     this.#masterIntervalMs = table.everyMs ?? 0;
     if (table.costs !== null) this.#costs.take(table.costs);
     this.#loads.onTable(table, writer.hosts(), nowMs);
+    this.#options.limits.onTable(table);
+    this.answerSoon(writer);
+  }
+
+  /** There may be something to say: at once, unless this balancer has just spoken. */
+  answerSoon(writer: TableWriter): void {
     if (this.#timer === undefined) return;
+    const nowMs = this.#options.clock();
     const inMs = this.#turns.answerInMs(this.#everyMs(writer), nowMs);
     this.#wait(writer, inMs === 0 ? this.#takeTurn(writer) : inMs);
   }

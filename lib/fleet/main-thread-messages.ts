@@ -16,6 +16,7 @@ import type { HostsLink } from './hosts-link.js';
 import { type InbandReports, publishedReport } from './inband-reports.js';
 import type { KeyWatch } from './key-watch.js';
 import type { LeaseDriver } from './lease-driver.js';
+import type { LimitSync } from './limit-sync.js';
 import type { LoadSync } from './load-sync.js';
 import type { SecretSync } from './secret-sync.js';
 import type { SiteSync } from './site-sync.js';
@@ -33,6 +34,7 @@ export interface MainThreadOptions {
   readonly signer: MessageSigner;
   readonly table: TableSync;
   readonly loads: LoadSync;
+  readonly limits: LimitSync;
   readonly inband: InbandReports;
   readonly keyWatch: KeyWatch;
   readonly why: WhyAnswers;
@@ -45,7 +47,7 @@ export interface MainThreadOptions {
 
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
 export function listenToMainThread(options: MainThreadOptions): (message: ToFleet) => void {
-  const { ring, gate, table, loads, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
+  const { ring, gate, table, loads, limits, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
   return (message) => {
     switch (message.type) {
       case 'verdict':
@@ -68,6 +70,10 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
         break;
       case 'slot-released':
         table.writer.release(message.slot);
+        break;
+      case 'limit-keys':
+        limits.onKeys(message.keys);
+        loads.answerSoon(table.writer);
         break;
       case 'classes':
         loads.setClasses(message.classes);

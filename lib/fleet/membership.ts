@@ -31,6 +31,9 @@ const SURELY_LISTED_MS = HEARTBEAT_TTL_MS - SECOND;
 /** Shortest interval over which rates are computed. */
 const MIN_RATE_SECONDS = 0.5;
 
+/** What the event says of a balancer that left in good order. */
+export const LEFT_IN_ORDER = 'stopped';
+
 /** What a balancer reports of itself. */
 export interface HeartbeatFacts {
   readonly role: string;
@@ -120,7 +123,7 @@ export class Membership {
   async leave(): Promise<void> {
     if (this.name.state !== 'ours') return;
     await leaveFleet(this.#client, this.#keys, this.#config.name, this.#config.instance).catch(() => undefined);
-    await this.announce({ kind: 'balancer-left', name: this.#config.name, detail: 'stopped' });
+    await this.announce({ kind: 'balancer-left', name: this.#config.name, detail: LEFT_IN_ORDER });
   }
 
   /** Publishes an event, best effort. */

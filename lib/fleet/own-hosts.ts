@@ -10,6 +10,7 @@ import { hostIdOf } from '../host-id.js';
 import type { Log } from '../log.js';
 import type { GivenHost, StaticHost } from '../model.js';
 import { DEFAULT_POOL, type Site } from '../site-model.js';
+import { countingStatics } from '../site-hosts.js';
 import type { Count } from '../table/counters.js';
 
 /** The dependencies of `OwnHosts`. */
@@ -83,6 +84,28 @@ export class OwnHosts {
 
   stop(): void {
     this.#discoverer.stop();
+  }
+}
+
+/** The hosts of the flags. They count while the site names none for their pool; the log says when that changes. */
+export class FlagHosts {
+  readonly #given: readonly GivenHost[];
+  readonly #log: Log;
+  #isIgnored = false;
+
+  constructor(given: readonly GivenHost[], log: Log) {
+    this.#given = given;
+    this.#log = log;
+  }
+
+  /** Those that count beside this site. */
+  beside(site: Site | null): readonly GivenHost[] {
+    const counting = countingStatics(this.#given, site);
+    const isIgnored = counting.length < this.#given.length;
+    if (isIgnored && !this.#isIgnored) this.#log('warn', 'the site names the hosts of the pool default: those of --host are ignored');
+    if (!isIgnored && this.#isIgnored) this.#log('info', 'the site no longer names hosts of the pool default: those of --host count again');
+    this.#isIgnored = isIgnored;
+    return counting;
   }
 }
 

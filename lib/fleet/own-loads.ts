@@ -105,12 +105,13 @@ export class OwnLoads {
    * `KEEP_ALIVE_MS`. The master forgets hosts that a full message leaves out.
    * @param term of the table in force
    * @param everyMs the interval between calls
+   * @param isWanted whether there is something else to say: then a message is due
    */
-  nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number): LoadMessage | undefined {
+  nextDue(hosts: readonly SlotHost[], term: number, everyMs: number, nowMs: number, isWanted = false): LoadMessage | undefined {
     this.#others.touch(nowMs, everyMs);
     const isOutdated = (this.#others.isLost(nowMs) || hosts !== this.#fullHosts) && nowMs - this.#fullAtMs >= 2 * KEEP_ALIVE_MS;
     const isFull = term !== this.#fullTerm || isOutdated;
-    const message = this.#next(hosts, isFull, nowMs, nowMs - this.#sentAtMs >= KEEP_ALIVE_MS);
+    const message = this.#next(hosts, isFull, nowMs, isWanted || nowMs - this.#sentAtMs >= KEEP_ALIVE_MS);
     if (message === undefined) return undefined;
     this.#sentAtMs = nowMs;
     if (isFull) {

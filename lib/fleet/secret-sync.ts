@@ -76,9 +76,12 @@ export class SecretSync {
     void this.check();
   }
 
-  /** Another site is in force: only one with sticky cookies needs a secret in Redis. */
+  /** Another site is in force: only sticky cookies, and rate limits with keys of clients, need a secret in Redis. */
   onSite(site: Site | null): void {
-    this.#isNeeded = site?.pools.some(({ affinity }) => affinity?.kind === 'cookie') ?? false;
+    this.#isNeeded =
+      site !== null &&
+      (site.pools.some(({ affinity }) => affinity?.kind === 'cookie') ||
+        site.routes.some(({ rateLimit }) => rateLimit !== null && rateLimit.key.of !== 'route'));
     void this.check();
   }
 

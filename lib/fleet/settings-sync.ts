@@ -1,4 +1,4 @@
-// Applies what operators set for the whole fleet: the algorithm, and which hosts are drained or ejected. Each heartbeat
+// Applies what operators set for the whole fleet: the algorithm, drained and ejected hosts, pools in maintenance. Each heartbeat
 // returns the settings, after a check whether Redis lost its data; an operator's event triggers a heartbeat at once.
 
 import type { Log } from '../log.js';
@@ -38,13 +38,16 @@ export class SettingsSync {
   readonly #signed: SignedSettings;
   #wrong: number;
   #fields: ReadonlyMap<string, string>;
+  /** The pools in maintenance. */
+  #maintained: ReadonlySet<string>;
   /** What was wrong at the last heartbeat. */
   #faults: ReadonlySet<SettingFault> = new Set();
 
   constructor(options: SettingsSyncOptions) {
     this.#options = options;
     // These are in force already: the traffic thread and the shared table outlive this thread.
-    const { wrong, fields } = parseSettings(options.known);
+    const { wrong, fields, maintenance } = parseSettings(options.known);
+    this.#maintained = new Set(maintenance.keys());
     this.#wrong = wrong;
     this.#fields = fields;
     this.#signed = new SignedSettings(options.gate, options.keys, fields);
@@ -63,11 +66,13 @@ export class SettingsSync {
     for (const fault of faults) if (!this.#faults.has(fault)) log(...FAULTS[fault], { key: keys.settings });
     this.#faults = faults;
     if (inForce.changes.length > 0) change(inForce.changes);
-    const { algorithm, operatorStates, fields, ...parsed } = gate.ring.isKeyed ? parseSettings(Object.fromEntries(inForce.fields)) : read;
+    const { algorithm, operatorStates, maintenance, fields, ...parsed } = gate.ring.isKeyed
+      ? parseSettings(Object.fromEntries(inForce.fields))
+      : read;
     const wrong = parsed.wrong + inForce.refused.length + (gate.ring.isKeyed && read === GARBAGE_SETTINGS ? 1 : 0);
     if (fields.size !== this.#fields.size || [...fields].some(([field, value]) => this.#fields.get(field) !== value)) {
       this.#fields = fields;
-      post({ type: 'settings', algorithm, fields: Object.fromEntries(fields) });
+      post({ type: 'settings', algorithm, maintenance: [...maintenance], fields: Object.fromEntries(fields) });
     }
     if (wrong > this.#wrong) {
       count('settings_dropped', wrong - this.#wrong);
@@ -78,5 +83,9 @@ export class SettingsSync {
     for (const [host, state] of operatorStates) if (before.get(host) !== state) log('info', 'an operator took a host out', { host, state });
     for (const host of before.keys()) if (!operatorStates.has(host)) log('info', 'an operator let a host in again', { host });
     table.setOperatorStates(operatorStates);
+    for (const pool of maintenance.keys())
+      if (!this.#maintained.has(pool)) log('info', 'an operator put a pool into maintenance', { pool });
+    for (const pool of this.#maintained) if (!maintenance.has(pool)) log('info', 'an operator ended the maintenance of a pool', { pool });
+    this.#maintained = new Set(maintenance.keys());
   }
 }

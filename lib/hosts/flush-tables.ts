@@ -16,6 +16,8 @@ export interface FlushContent {
   readonly costs: Costs | null;
   /** Interval at which balancers may send loads, in ms. */
   readonly everyMs: number;
+  /** The shares of limits of the fleet; undefined: none are dealt out now. */
+  readonly limits: unknown;
 }
 
 /** The tables of a flush; the snapshot is null if not due. */
@@ -25,7 +27,7 @@ export interface FlushTables {
 }
 
 /** Builds both tables. */
-export function buildFlushTables({ stamp, previousSeq, isFull, changes, allRows, costs, everyMs }: FlushContent): FlushTables {
+export function buildFlushTables({ stamp, previousSeq, isFull, changes, allRows, costs, everyMs, limits }: FlushContent): FlushTables {
   const message: HostTable = {
     stamp,
     isFull,
@@ -37,6 +39,7 @@ export function buildFlushTables({ stamp, previousSeq, isFull, changes, allRows,
     everyMs,
     costs: isFull ? costs : changes.costs,
     gone: changes.gone,
+    ...(limits !== undefined && { limits }),
   };
   const snapshot: HostTable | null = allRows && {
     stamp,

@@ -2,6 +2,7 @@
 
 import type { FiguresRow, HostFigures, HostRow, HostState, Report } from '../model.js';
 import { type Checked, FALLEN, type RiseAndFall, UNCHECKED } from '../routing/health.js';
+import type { PartlyNamed } from '../redis/partly-named.js';
 import { AgentInstance } from './agent-instance.js';
 import type { FleetLoad } from './host-total.js';
 
@@ -13,7 +14,7 @@ const SILENT_AFTER_MS = 3000;
  * A host without an agent is removed when no live balancer has named it for this long. Each balancer names its hosts
  * to a new master at once, and again every two seconds until that is acknowledged, so one message may be lost.
  */
-const UNNAMED_AFTER_MS = 5000;
+export const UNNAMED_AFTER_MS = 5000;
 
 /** After this many intervals of its agent, a CPU figure is too stale to say what is free now. */
 export const OLD_INTERVALS = 2.5;
@@ -62,6 +63,8 @@ export interface HostEntry {
   unnamedSinceMs: number;
   /** The agent that reports under this name from another URL; null if none ever did. */
   claim: Claim | null;
+  /** Which balancers name it and which do not, if that differs. */
+  partlyNamed: PartlyNamed | null;
   /** How live agents and balancers contradict each other about its URL, as text for people; null when they agree. */
   conflict: string | null;
 }
@@ -94,6 +97,7 @@ export function blankEntry(name: string, url: string, nowMs: number): HostEntry 
     downSinceMs: Number.NaN,
     unnamedSinceMs: Number.NaN,
     claim: null,
+    partlyNamed: null,
     conflict: null,
   };
 }
@@ -213,6 +217,7 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
     capacity,
     speed,
     ...(entry.isUnassigned && { isUnassigned: true }),
+    ...(entry.partlyNamed !== null && { partlyNamed: entry.partlyNamed }),
     ...(entry.conflict !== null && { conflict: entry.conflict }),
   };
 }

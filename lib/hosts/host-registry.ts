@@ -10,6 +10,7 @@ import { afterCheck, FALLEN, UNCHECKED } from '../routing/health.js';
 import { TRAFFIC_DEFAULTS } from '../config/traffic-config.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import type { CostEstimate } from '../learning/cost-model.js';
+import type { PartlyNamed } from '../redis/partly-named.js';
 import { LEARN_MS } from '../redis/load-interval.js';
 import { PoolCosts } from './pool-costs.js';
 import { FleetLoads } from './fleet-loads.js';
@@ -60,6 +61,7 @@ export class HostRegistry {
   readonly #pending = new PendingChanges();
   /** Those that get requests. */
   #pools: ReadonlySet<string> = new Set([DEFAULT_POOL]);
+  #partlyNamed: ReadonlyMap<string, PartlyNamed> = new Map();
   #learnedAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param rulesOf the rules in force of a pool */
@@ -244,6 +246,7 @@ export class HostRegistry {
     this.#loads.rescale(this.#costs.tick(nowMs));
     this.#namesakes.tick(nowMs);
     for (const name of this.#named.tick(nowMs)) this.#settleUrl(name, nowMs);
+    this.#notePartlyNamed(nowMs);
     const leavers = hostsThatLeftPools(this.#entries.values(), nowMs);
     for (const entry of this.#entries.values()) {
       const isNamed = this.#named.isNamed(entry.name);
@@ -274,6 +277,11 @@ export class HostRegistry {
     this.#learnedAtMs = nowMs;
     const figuresOf = (name: string): HostFigures => freshFigures(this.#entries.get(name), nowMs);
     for (const name of this.#loads.learn(nowMs, figuresOf)) this.#pending.noteLoad(name);
+  }
+
+  /** The hosts that some balancers name with --host and others do not, as of the last tick. */
+  get partlyNamed(): ReadonlyMap<string, PartlyNamed> {
+    return this.#partlyNamed;
   }
 
   /** The published costs of requests, of all pools. */
@@ -365,6 +373,18 @@ export class HostRegistry {
       this.#pending.noteRow(name);
     }
     this.#noteConflict(entry, nowMs);
+  }
+
+  /** Notes which balancers name a host and which do not. */
+  #notePartlyNamed(nowMs: number): void {
+    this.#partlyNamed = this.#named.partlyNamed(nowMs);
+    for (const entry of this.#entries.values()) {
+      const partlyNamed = this.#partlyNamed.get(entry.name) ?? null;
+      const isSame = partlyNamed === entry.partlyNamed || JSON.stringify(partlyNamed) === JSON.stringify(entry.partlyNamed);
+      if (isSame) continue;
+      entry.partlyNamed = partlyNamed;
+      this.#pending.noteRow(entry.name);
+    }
   }
 
   /** Reports when a contradiction about a host's URL begins or ends. */

@@ -36,15 +36,24 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
   const [address] = config.redis.map(parseRedisAddress) as [ReturnType<typeof parseRedisAddress>];
   // Why this thread's connection was lost; '' while it is up. The fleet thread reports when Redis is away.
   let lossReason = '';
+  /** When it was last there again after a loss. */
+  let redisBackAtMs = Number.NEGATIVE_INFINITY;
   // Connected in advance, so that a new master can publish at once.
   const client = openCommands(address, {
-    onReady: () => (lossReason = ''),
+    onReady() {
+      if (lossReason !== '') redisBackAtMs = clock();
+      lossReason = '';
+    },
     onLost: (reason) => (lossReason = reason),
   });
   const publisher = new QuietPublisher(client, log);
   let fleetPort = data.fleetPort;
 
   function onFleetMessage(message: FleetToHosts): void {
+    if (message.type === 'balancer-left') {
+      mastership?.onLeft(message.balancer);
+      return;
+    }
     if (message.type === 'site') {
       mastership?.setSite(message.site);
       return;
@@ -67,6 +76,7 @@ export function startHosts(data: HostsThreadData, post: (message: FromHosts) => 
       tls: config.tls,
       name: config.name,
       leaseTtlMs: config.leaseTtlMs,
+      redisBackAtMs,
       ...election,
       onFenced,
       onUnwritten,

@@ -7,6 +7,7 @@ import type { MessageGate } from '../redis/message-gate.js';
 import { openLoad, openReport } from '../redis/signed-messages.js';
 import type { Count, CounterName } from '../table/counters.js';
 import type { HostRegistry } from './host-registry.js';
+import type { LimitMaster } from './limit-master.js';
 import type { OtherBalancers } from './other-balancers.js';
 
 /** Maximum messages held until a mastership has begun, which takes a second at most. */
@@ -18,6 +19,7 @@ export interface IntakeOptions {
   /** Checks what arrives. */
   readonly gate: MessageGate;
   readonly registry: HostRegistry;
+  readonly limits: Pick<LimitMaster, 'onLoad'>;
   readonly others: OtherBalancers;
   readonly clock: Clock;
   readonly count: Count;
@@ -64,12 +66,16 @@ export class Intake {
   }
 
   #onLoad(text: string): void {
-    const { gate, keys, registry, others, clock, count, onTaken } = this.#options;
+    const { gate, keys, registry, limits, others, clock, count, onTaken } = this.#options;
     const opened = openLoad(gate, keys.load, text);
     others.onLoad(opened, clock());
     if (!opened.ok && opened.isCounted) return;
-    if (opened.ok) count(registry.onLoad(opened.value, clock()) ? 'loads_taken' : 'loads_dropped_name');
-    else count(opened.reason === 'oversized' || opened.reason === 'version' ? `loads_dropped_${opened.reason}` : 'loads_dropped_malformed');
+    if (opened.ok) {
+      const isTaken = registry.onLoad(opened.value, clock());
+      if (isTaken) limits.onLoad(opened.value);
+      count(isTaken ? 'loads_taken' : 'loads_dropped_name');
+    } else
+      count(opened.reason === 'oversized' || opened.reason === 'version' ? `loads_dropped_${opened.reason}` : 'loads_dropped_malformed');
     onTaken(true);
   }
 }

@@ -10,23 +10,27 @@ import type { RedisAddress } from '../redis/address.js';
 import { type Commands, logDenial, openSubscription } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { writeCosts } from '../redis/cost-store.js';
-import { publishTable, writeHosts } from '../redis/host-store.js';
+import { publishTable, readPoolNames, writeHosts } from '../redis/host-store.js';
 import type { Keys } from '../redis/keys.js';
 import type { MessageGate } from '../redis/message-gate.js';
+import { partlyNamedPhrases } from '../redis/partly-named.js';
 import type { QuietPublisher } from '../redis/quiet-publish.js';
 import { ExchangeBudget, gatherMs } from '../redis/load-interval.js';
 import type { MessageSigner } from '../redis/sign.js';
 import type { Site } from '../site-model.js';
 import { countingStatics } from '../site-hosts.js';
+import { shareLeaseMs } from '../site-limits.js';
 import type { Count } from '../table/counters.js';
 import { healthByPool } from '../config/pool-rules.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
+import { LimitMaster } from './limit-master.js';
 import { Intake } from './intake.js';
 import { inherit, type Known } from './inheritance.js';
-import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHosts } from './stored-hosts.js';
+import { SNAPSHOT_EVERY_MS, STORE_EVERY_MS, StoredHashes } from './stored-hashes.js';
+import { poolRowsOf, StoredPools } from './stored-pools.js';
 import { OtherBalancers } from './other-balancers.js';
 import { Strangers } from './strangers.js';
 import { WriteTrouble } from './write-trouble.js';
@@ -58,6 +62,8 @@ export interface MastershipOptions extends Known {
   readonly tls: HostTls;
   /** A write that fails for this long won't succeed soon. */
   readonly leaseTtlMs: number;
+  /** When Redis last came back; -Infinity if it was never away. */
+  readonly redisBackAtMs: number;
   /** The id that its tables are stamped with. */
   readonly mastership: string;
   /** The site in force at the election; null: none. */
@@ -77,21 +83,31 @@ export interface Mastership {
   onKeys(): void;
   /** Another site is in force; null: none. */
   setSite(site: Site | null): void;
+  /** A balancer has left the fleet in good order. */
+  onLeft(balancer: string): void;
   stop(): void;
 }
 
 /** Starts to receive and to publish. */
 export function startMastership(options: MastershipOptions): Mastership {
   const { client, publisher, gate, signer, keys, clock, count, log, term, mastership } = options;
-  let health = healthByPool(options.site, options.health);
+  let { site } = options;
+  let health = healthByPool(site, options.health);
   const registry = new HostRegistry((pool) => health.of(pool));
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
+  const storedPools = new StoredPools();
   const strangers = new Strangers(clock());
   const others = new OtherBalancers(options.name, clock(), () => gate.ring.isKeyed);
   const trouble = new WriteTrouble(log, options.leaseTtlMs);
-  const intake = new Intake({ keys, gate, registry, others, clock, count, onTaken: (isLoadAlone) => gathering.soon(isLoadAlone) });
+  const intake = new Intake({
+    ...{ keys, gate, registry, others, clock, count },
+    limits: { onLoad: (message) => limits.onLoad(message) },
+    onTaken: (isLoadAlone) => gathering.soon(isLoadAlone),
+  });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
+  /** What the log has said of hosts that not all balancers name. */
+  let warnedOf: ReadonlySet<string> = new Set();
   let isStopped = false;
   let isWriting = false;
   // The first table is full, so that balancers need nothing of an earlier master's.
@@ -106,6 +122,9 @@ export function startMastership(options: MastershipOptions): Mastership {
   let isSnapshotRefused = false;
   let costsAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Whether the subscription has been lost since it was last ready. */
+  let wasLost = false;
+  const sayDenial = logDenial(log, keys.reports);
   const subscription = openSubscription(
     options.address,
     [keys.reports, keys.load],
@@ -117,9 +136,14 @@ export function startMastership(options: MastershipOptions): Mastership {
       // Also after each reconnect, since Redis may have come back empty.
       onReady: () => {
         isFullDue = true;
+        if (wasLost) limits.onRedisBack();
+        wasLost = false;
         gathering.soon();
       },
-      onLost: logDenial(log, keys.reports),
+      onLost(reason) {
+        wasLost = true;
+        sayDenial(reason);
+      },
     },
   );
 
@@ -128,8 +152,15 @@ export function startMastership(options: MastershipOptions): Mastership {
     clock,
     subscription,
     waitMs: (isLoadAlone) => gatherMs(everyMs(), isLoadAlone),
-    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue),
+    isDue: () => !isStopped && !isWriting && isStarted && (registry.hasChanges || isFullDue || isStoreDue || limits.isDue),
     flush: () => void flush(),
+  });
+
+  const limits = new LimitMaster({
+    leaseMs: shareLeaseMs(options.leaseTtlMs),
+    ...{ term, seq, clock, count, everyMs },
+    redisBackAtMs: options.redisBackAtMs,
+    onDue: () => gathering.soon(true),
   });
 
   async function flush(): Promise<void> {
@@ -155,19 +186,22 @@ export function startMastership(options: MastershipOptions): Mastership {
       allRows,
       costs: registry.costs,
       everyMs: everyMs(),
+      limits: limits.deal(seq),
     });
     const news = new Set(isUrgent ? message.hosts.map(({ name }) => name) : []);
     for (const { name } of [...message.hosts, ...message.figures, ...message.loads]) stored.changed(name);
     const names = isStoring ? stored.take(MAX_HASHES, news, nowMs) : [];
+    const pools = isStoring ? storedPools.take(MAX_HASHES, nowMs) : { pools: [], gonePools: [] };
     // More may be due.
-    isStoreDue = names.length === MAX_HASHES;
+    isStoreDue = names.length === MAX_HASHES || pools.pools.length === MAX_HASHES;
     const rows = names.flatMap((name) => registry.row(name, nowMs) ?? []);
 
     // Without anything to store, no script has to check the term: every balancer drops tables of an older one.
-    const isQuiet = snapshot === null && rows.length === 0 && message.hosts.length === 0 && message.gone.length === 0;
+    const stores = [rows, message.hosts, message.gone, pools.pools, pools.gonePools];
+    const isQuiet = snapshot === null && stores.every(({ length }) => length === 0);
     const outcome = isQuiet
       ? publishTable(publisher, keys, message, signer)
-      : await writeHosts(client, keys, { message, snapshot, rows }, Date.now(), signer);
+      : await writeHosts(client, keys, { message, snapshot, rows, ...pools }, Date.now(), signer);
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -182,6 +216,7 @@ export function startMastership(options: MastershipOptions): Mastership {
         // It may or may not have been published; the next one is full, which closes any gap.
         isFullDue = true;
         for (const name of names) stored.changed(name);
+        storedPools.failed(pools);
         if (trouble.failed(nowMs, clock(), outcome.reason)) options.onUnwritten(term, outcome.reason);
         gathering.again(RETRY_FLUSH_MS);
         return;
@@ -212,6 +247,9 @@ export function startMastership(options: MastershipOptions): Mastership {
     used = performance.eventLoopUtilization();
     budget.take(performance.eventLoopUtilization(used, since).utilization);
     for (const name of registry.tick(nowMs)) stored.changed(name);
+    const unions = partlyNamedPhrases(registry.partlyNamed);
+    for (const phrase of unions) if (!warnedOf.has(phrase)) log('warn', `--host differs between balancers: ${phrase}`);
+    warnedOf = new Set(unions);
     if (others.areUnheard(nowMs)) options.onUnheard(term);
     registry.learn(nowMs);
     if (nowMs - costsAtMs >= COSTS_EVERY_MS && client.status === 'ready') {
@@ -219,6 +257,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
     }
     stored.tick(nowMs);
+    storedPools.tick(poolRowsOf(registry.rows(nowMs), site), nowMs);
     void strangers.tick(nowMs, client, keys, registry).then(() => gathering.soon());
   }
 
@@ -239,9 +278,13 @@ export function startMastership(options: MastershipOptions): Mastership {
 
   async function begin(): Promise<void> {
     const { rows, costs } = await inherit(client, keys, options, gate);
-    registry.seed(rows, clock(), costs);
-    nameHosts(options.site);
     if (isStopped) return;
+    registry.seed(rows, clock(), costs);
+    nameHosts();
+    void readPoolNames(client, keys).then(
+      (names) => storedPools.found(names),
+      () => undefined,
+    );
     isStarted = true;
     intake.begin();
     checks = checkHosts();
@@ -249,15 +292,16 @@ export function startMastership(options: MastershipOptions): Mastership {
   }
 
   /** The hosts that the site names, and those of the command line that count beside it. */
-  function nameHosts(site: Site | null): void {
+  function nameHosts(): void {
     health = healthByPool(site, options.health);
     registry.nameSite(site, clock());
     registry.nameOwn(options.name, countingStatics(options.statics, site), clock());
+    limits.setSite(site);
   }
 
   const timer = setInterval(tick, TICK_MS);
   const storeTimer = setInterval(() => {
-    isStoreDue = stored.isAnyDue(clock());
+    isStoreDue = stored.isAnyDue(clock()) || storedPools.isAnyDue(clock());
     gathering.soon(true);
   }, STORE_EVERY_MS);
   void begin();
@@ -269,14 +313,17 @@ export function startMastership(options: MastershipOptions): Mastership {
     clearInterval(storeTimer);
     checks?.stop();
     gathering.stop();
+    limits.stop();
     subscription.close();
   }
 
   return {
-    setSite(site) {
-      nameHosts(site);
+    setSite(next) {
+      site = next;
+      nameHosts();
       gathering.soon();
     },
+    onLeft: (balancer) => limits.leave(balancer),
     onKeys() {
       isFullDue = true;
       gathering.soon();

@@ -3,10 +3,9 @@
 // clock and does no I/O.
 
 import type { LoadMessage, StaticHost } from '../model.js';
+import { listOf, type PartlyNamed } from '../redis/partly-named.js';
 import { BALANCER_TTL_MS } from './fleet-loads.js';
-
-/** Maximum balancer names listed per URL of a contradiction. */
-const NAMES_SHOWN = 3;
+import { UNNAMED_AFTER_MS } from './host-entry.js';
 
 interface Naming {
   heardAtMs: number;
@@ -23,6 +22,9 @@ export class NamedHosts {
   /** By host and URL: the name that DNS found it by and its weight there, as the last balancer said. */
   readonly #authorities = new Map<string, string>();
   readonly #weights = new Map<string, number>();
+
+  /** By host: since when some live balancers name it and others do not. */
+  readonly #partlySinceMs = new Map<string, number>();
 
   /** Whether any live balancer has named its hosts. Until then nobody knows whether a host is still named. */
   get isHeard(): boolean {
@@ -93,8 +95,30 @@ export class NamedHosts {
     if (urls === undefined || urls.size < 2) return undefined;
     return [...urls]
       .toSorted()
-      .map(([url, balancers]) => `${list([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`)
+      .map(([url, balancers]) => `${listOf([...balancers].toSorted())} ${balancers.size === 1 ? 'names' : 'name'} ${url}`)
       .join(', ');
+  }
+
+  /**
+   * The hosts that some live balancers name and others do not, for longer than a lost message explains; call once a second.
+   * What DNS finds is left out, since balancers may get different answers, and so is what the site names.
+   */
+  partlyNamed(nowMs: number): ReadonlyMap<string, PartlyNamed> {
+    const partly = new Map<string, PartlyNamed>();
+    const all = [...this.#balancers.keys()].toSorted();
+    for (const [host, urls] of this.#urls) {
+      const isGiven = ![...urls.keys()].some((url) => this.#authorities.has(placeOf(host, url)));
+      const by = [...urls.values()].flatMap((names) => Array.from(names));
+      if (isGiven && by.length < all.length && !this.#site.has(host))
+        partly.set(host, { by: by.toSorted(), notBy: all.filter((name) => !by.includes(name)) });
+    }
+    for (const host of this.#partlySinceMs.keys()) if (!partly.has(host)) this.#partlySinceMs.delete(host);
+    for (const host of partly.keys()) {
+      const sinceMs = this.#partlySinceMs.get(host) ?? nowMs;
+      this.#partlySinceMs.set(host, sinceMs);
+      if (nowMs - sinceMs < UNNAMED_AFTER_MS) partly.delete(host);
+    }
+    return partly;
   }
 
   #forget(balancer: string): readonly string[] {
@@ -118,9 +142,3 @@ export class NamedHosts {
 
 /** Neither names nor URLs contain blanks. */
 const placeOf = (host: string, url: string): string => `${host} ${url}`;
-
-function list(names: readonly string[]): string {
-  return names.length > NAMES_SHOWN
-    ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${names.length - NAMES_SHOWN} more`
-    : names.join(' and ');
-}

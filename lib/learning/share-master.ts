@@ -53,10 +53,11 @@ export class ShareMaster {
   /**
    * A mastership begins. For the length of a lease, balancers that are not heard may hold what the last master dealt out.
    * @param backAtMs when Redis last came back after an outage; -Infinity if there was none
+   * @param seq a number that all grants of this mastership exceed, and all of an earlier one of the same term do not
    */
-  begin(term: number, nowMs: number, backAtMs: number): void {
+  begin(term: number, nowMs: number, backAtMs: number, seq = 0): void {
     this.#term = term;
-    this.#seq = 0;
+    this.#seq = seq;
     this.#forgetAll(Math.max(nowMs + this.#leaseMs, backAtMs + 2 * this.#leaseMs));
   }
 
@@ -73,8 +74,8 @@ export class ShareMaster {
     for (const pool of this.#ledgers.keys()) this.#ledgers.set(pool, new PoolLedger());
   }
 
-  /** Takes a balancer's report; an old one changes nothing. */
-  take(report: LimitReport, nowMs: number): void {
+  /** Takes a balancer's report; false for an old one, which changes nothing. */
+  take(report: LimitReport, nowMs: number): boolean {
     const { balancer, instance, seq, sentAtMs, appliedTerm, appliedSeq } = report;
     let member = this.#members.get(balancer);
     // The requests of an instance that has gone have gone with it.
@@ -86,16 +87,17 @@ export class ShareMaster {
       member = { instance, seq: seq - 1, heardAtMs: nowMs, sentAtMs, hasConfirmed: false };
       this.#members.set(balancer, member);
     }
-    if (seq <= member.seq) return;
+    if (seq <= member.seq) return false;
     member.seq = seq;
     member.heardAtMs = nowMs;
     member.sentAtMs = sentAtMs;
-    if (appliedTerm !== this.#term || appliedSeq <= this.#firstSeq || appliedSeq > this.#seq) return;
+    if (appliedTerm !== this.#term || appliedSeq <= this.#firstSeq || appliedSeq > this.#seq) return true;
     member.hasConfirmed = true;
     for (const demand of report.pools) this.#ledgers.get(demand.pool)?.confirm(balancer, appliedSeq, demand);
-    if (nowMs > this.#settledAtMs || this.#claimants.has(balancer)) return;
+    if (nowMs > this.#settledAtMs || this.#claimants.has(balancer)) return true;
     this.#claimants.add(balancer);
     for (const { pool } of report.pools) this.#ledgers.get(pool)?.claim(balancer);
+    return true;
   }
 
   /** A balancer has left in good order: what it held is free at once. */
@@ -107,9 +109,10 @@ export class ShareMaster {
   /**
    * Deals out all limits; call it once per interval.
    * @param everyMs the interval, in which every balancer reports once
+   * @param seq of these grants, higher than that of the last ones
    */
-  deal(nowMs: number, everyMs: number): LimitGrants {
-    this.#seq++;
+  deal(nowMs: number, everyMs: number, seq = this.#seq + 1): LimitGrants {
+    this.#seq = seq;
     for (const [name, { heardAtMs }] of this.#members) if (nowMs > heardAtMs + this.#leaseMs) this.leave(name);
     const members = [...this.#members];
     const confirmed = members.filter(([, { hasConfirmed }]) => hasConfirmed).map(([name]) => name);

@@ -26,6 +26,9 @@ export const EVENT_KINDS = [
   'host-drained',
   'host-ejected',
   'host-undrained',
+  // The same of a pool.
+  'maintenance-began',
+  'maintenance-ended',
   // An operator applied a site, or removed it; every balancer then reads it.
   'site',
   // A balancer can't apply what stands there; the one before stays in force.
@@ -43,7 +46,7 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 /** An event. */
 export interface FleetEvent {
   readonly kind: EventKind;
-  /** The balancer or host concerned; {@link WHOLE_FLEET} for all. */
+  /** The balancer, host or pool concerned; {@link WHOLE_FLEET} for all. */
   readonly name: string;
   /** For `master-…` events: the term, and the mastership that holds it. */
   readonly term?: number;

@@ -6,8 +6,9 @@ import type { Commands } from './connect.js';
 import { ACCEPT_UNSIGNED, type KeyRing } from './fleet-key.js';
 import type { Keys } from './keys.js';
 import { isDenial, reasonOf } from './reason.js';
+import { partlyNamedPhrases, readPartlyNamed } from './partly-named.js';
 import { readReply } from './replies.js';
-import { isHostId, isName, originOf } from './names.js';
+import { isHostId, isName, isPoolName, originOf } from './names.js';
 import { parseSettings, SETTING_CHECK, settingPlace } from './settings.js';
 import { MessageChecker } from './sign.js';
 import { splitSignature } from './signature.js';
@@ -63,6 +64,17 @@ export interface HostRecord {
   readonly reported: string | null;
 }
 
+/** A pool's row. */
+export interface PoolRecord {
+  readonly name: string;
+  readonly hosts: number | null;
+  readonly up: number | null;
+  readonly rps: number | null;
+  readonly inflight: number | null;
+  /** As the site says; '' where it says nothing. */
+  readonly algorithm: string;
+}
+
 /** The whole fleet at one moment. */
 export interface FleetView {
   readonly namespace: string;
@@ -70,8 +82,11 @@ export interface FleetView {
   readonly term: number | null;
   /** Null while there is none. */
   readonly site: SiteView | null;
+  /** Pools that an operator put into maintenance, and the status that they answer. */
+  readonly maintenance: readonly { readonly pool: string; readonly status: number }[];
   readonly balancers: readonly BalancerView[];
   readonly hosts: readonly HostRecord[];
+  readonly pools: readonly PoolRecord[];
   /** Problems with the data in Redis, one phrase each. */
   readonly problems: readonly string[];
 }
@@ -90,9 +105,10 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
       problems.push(`${key} holds another type than Meercat writes`);
       return empty;
     });
-  const [balancerNames, hostNames, master, term, settings, site] = await Promise.all([
+  const [balancerNames, hostNames, poolNames, master, term, settings, site] = await Promise.all([
     tolerate(keys.balancers, client.zrange(keys.balancers, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.hosts, client.zrange(keys.hosts, '0', String(MAX_ROWS - 1)), []),
+    tolerate(keys.pools, client.zrange(keys.pools, '0', String(MAX_ROWS - 1)), []),
     tolerate(keys.master, client.hget(keys.master, 'name'), null),
     tolerate(keys.term, client.get(keys.term), null),
     tolerate(keys.settings, client.hgetall(keys.settings), {}),
@@ -103,8 +119,9 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
   const unsigned = unsignedSettings(keys, ring, settings, isSigning);
   // Balancers that accept nothing unsigned ignore these, so nobody is to take them for what is in force.
   const inForce = isSigning ? Object.fromEntries(Object.entries(settings).filter(([field]) => !unsigned.includes(field))) : settings;
-  const { operatorStates, wrong } = parseSettings(inForce);
+  const { operatorStates, maintenance, wrong } = parseSettings(inForce);
   const hosts = await readHashes(client, hostNames.filter(isHostId).toSorted(compareNames), keys.host);
+  const pools = await readHashes(client, poolNames.filter(isPoolName).toSorted(compareNames), keys.pool);
   if (wrong > 0) problems.push(`${keys.settings}: ${wrong} field${wrong === 1 ? ' is' : 's are'} not understood and ignored`);
   if (unsigned.length > 0) {
     const fields = unsigned
@@ -114,6 +131,11 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     problems.push(`${keys.settings}: not signed with the fleet’s key${isSigning ? ', and ignored' : ''}: ${fields}`);
   }
   for (const [name, { conflict }] of hosts) if (conflict) problems.push(`${name}: ${textOf(conflict)}`);
+  const partly = hosts.flatMap(([name, { named_by, not_named_by }]) => {
+    const naming = readPartlyNamed(named_by, not_named_by);
+    return naming === null ? [] : [[name, naming] as const];
+  });
+  problems.push(...partlyNamedPhrases(partly));
   // The host may come back, or a new host may take the name.
   const known = new Set(hostNames);
   for (const [name, word] of operatorStates)
@@ -123,8 +145,10 @@ export async function readFleet(client: Commands, keys: Keys, ring?: KeyRing): P
     master: isName(master) ? master : null,
     term: parseTerm(term, MAX_TERM).term || null,
     site: siteViewOf(keys, site, ring, balancers),
+    maintenance: [...maintenance].map(([pool, { status }]) => ({ pool, status })).toSorted((a, b) => compareNames(a.pool, b.pool)),
     balancers,
     hosts: hosts.flatMap(([name, fields]) => hostView(name, fields, operatorStates.get(name) ?? null) ?? []),
+    pools: pools.map(([name, fields]) => poolView(name, fields)),
     problems: [...problems, ...siteProblems(keys, site, ring, balancers), ...masterless(balancers), ...keyProblems(balancers)],
   };
 }
@@ -263,6 +287,17 @@ function hostView(name: string, hash: Hash, operator: OperatorState | null): Hos
     longLived: numberOf(hash.long_lived),
     rps: numberOf(hash.rps),
     reported: textOf(hash.reported) || null,
+  };
+}
+
+function poolView(name: string, hash: Hash): PoolRecord {
+  return {
+    name,
+    hosts: numberOf(hash.hosts),
+    up: numberOf(hash.up),
+    rps: numberOf(hash.rps),
+    inflight: numberOf(hash.inflight),
+    algorithm: textOf(hash.algorithm),
   };
 }
 

@@ -3,10 +3,11 @@
 // published without it: balancers drop messages of an older term.
 
 import { poolOf } from '../host-id.js';
-import type { HostRow, HostTable, Stamp } from '../model.js';
+import type { HostRow, HostTable, PoolRow, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
-import { isHostId } from './names.js';
+import { isHostId, isPoolName } from './names.js';
+import { namesField } from './partly-named.js';
 import type { QuietPublisher } from './quiet-publish.js';
 import { defineScript, runScript } from './script.js';
 import type { MessageGate } from './message-gate.js';
@@ -15,7 +16,7 @@ import { type Opened, openTableMessage, openUnchecked } from './signed-messages.
 import { encodeTable } from './table-message.js';
 import { FENCE, parseTerm, READ_TERM, termArg } from './term.js';
 
-/** TTL of a host's hash; the master writes each one at least every 4 s. */
+/** TTL of the hash of a host or pool; the master writes each one at least every 4 s. */
 export const HOST_TTL_MS = 10_000;
 
 /** TTL of the snapshot: stale figures are of no use. */
@@ -29,6 +30,10 @@ export interface HostWrite {
   readonly snapshot: HostTable | null;
   /** The hosts whose hashes are due; at most a few hundred, since the script blocks Redis. */
   readonly rows: readonly HostRow[];
+  /** The pools whose hashes are due, as few; absent: none. */
+  readonly pools?: readonly PoolRow[];
+  /** The pools that there are no more. */
+  readonly gonePools?: readonly string[];
 }
 
 /** Outcome of a write. `fenced`: a newer master exists; `partial`: published, but Redis refused to store it. */
@@ -37,9 +42,10 @@ export type WriteOutcome =
   | { readonly kind: 'fenced'; readonly term: number }
   | { readonly kind: 'partial' | 'failed'; readonly reason: string };
 
-// KEYS: term, hosts, table, then the hash of each row, then the hash of each removed host.
-// ARGV: term, mastership, channel, message, snapshot or '', snapshot TTL, hash TTL, number of rows; then for each row:
-// name, time last seen, number of fields, fields and values; then the names of removed hosts.
+// KEYS: term, hosts, table, pools, then the hash of each row, of each pool, of each removed host and of each removed pool.
+// ARGV: term, mastership, channel, message, snapshot or '', snapshot TTL, hash TTL, numbers of rows, pools and removed
+// hosts; then for each row and pool: name, time last seen, number of fields, fields and values; then the names of removed
+// hosts and pools.
 // A key of another type is garbage and is overwritten.
 // PUBLISH comes first and never fails for lack of memory: routing continues when storing fails.
 const WRITE_HOSTS = defineScript(`${READ_TERM}${FENCE}
@@ -56,17 +62,18 @@ local function try(command, key, ...)
 end
 if holder == '' then try('SET', KEYS[1], own .. ' ' .. ARGV[2]) end
 if ARGV[5] ~= '' then try('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
-local at = 9
-for row = 1, tonumber(ARGV[8]) do
-  local key = KEYS[3 + row]
+local at = 11
+local rows, hashes = tonumber(ARGV[8]), ARGV[8] + ARGV[9]
+for row = 1, hashes do
+  local key = KEYS[4 + row]
   local fields = tonumber(ARGV[at + 2])
   try('HSET', key, unpack(ARGV, at + 3, at + 2 + fields))
   try('PEXPIRE', key, ARGV[7])
-  try('ZADD', KEYS[2], ARGV[at + 1], ARGV[at])
+  try('ZADD', row <= rows and KEYS[2] or KEYS[4], ARGV[at + 1], ARGV[at])
   at = at + 3 + fields
 end
-for gone = at, #ARGV do try('ZREM', KEYS[2], ARGV[gone]) end
-for gone = 4 + tonumber(ARGV[8]), #KEYS do try('DEL', KEYS[gone]) end
+for gone = at, #ARGV do try('ZREM', gone < at + ARGV[10] and KEYS[2] or KEYS[4], ARGV[gone]) end
+for gone = 5 + hashes, #KEYS do try('DEL', KEYS[gone]) end
 if refused then return {'partial', refused} end
 return {'written', ''}`);
 
@@ -78,11 +85,15 @@ export async function writeHosts(
   nowEpochMs: number,
   signer?: MessageSigner,
 ): Promise<WriteOutcome> {
-  const { message, snapshot, rows } = write;
+  const { message, snapshot, rows, pools = [], gonePools = [] } = write;
   const rowArgs = rows.flatMap((row) => {
     const fields = hostFields(row, nowEpochMs);
     const heardAt = row.ageMs === null ? nowEpochMs : nowEpochMs - row.ageMs;
     return [row.name, Math.round(heardAt), fields.length, ...fields];
+  });
+  const poolArgs = pools.flatMap((pool) => {
+    const fields = poolFields(pool);
+    return [pool.name, Math.round(nowEpochMs), fields.length, ...fields];
   });
   const text = encodeTable(message);
   const stored = snapshot === null ? '' : message.isFull ? text : encodeTable(snapshot);
@@ -91,7 +102,13 @@ export async function writeHosts(
     const reply = await runScript(
       client,
       WRITE_HOSTS,
-      [keys.term, keys.hosts, keys.table, ...rows.map((row) => keys.host(row.name)), ...message.gone.map((name) => keys.host(name))],
+      [
+        ...[keys.term, keys.hosts, keys.table, keys.pools],
+        ...rows.map(({ name }) => keys.host(name)),
+        ...pools.map(({ name }) => keys.pool(name)),
+        ...message.gone.map((name) => keys.host(name)),
+        ...gonePools.map((name) => keys.pool(name)),
+      ],
       [
         termArg(term),
         message.stamp.mastership,
@@ -101,8 +118,12 @@ export async function writeHosts(
         TABLE_TTL_MS,
         HOST_TTL_MS,
         rows.length,
+        pools.length,
+        message.gone.length,
         ...rowArgs,
+        ...poolArgs,
         ...message.gone,
+        ...gonePools,
       ],
     );
     const [kind, detail] = reply as [string, string];
@@ -139,6 +160,16 @@ export async function readHostNames(client: Commands, keys: Keys): Promise<strin
   return (await client.zrange(keys.hosts, '0', '-1')).filter(isHostId);
 }
 
+/** The names of all pools in Redis, whoever wrote them. Rejects if it is unreachable. */
+export async function readPoolNames(client: Commands, keys: Keys): Promise<string[]> {
+  return (await client.zrange(keys.pools, '0', '-1')).filter(isPoolName);
+}
+
+/** The fields of a pool's hash. */
+function poolFields({ name, hosts, up, rps, inflight, algorithm }: PoolRow): (string | number)[] {
+  return ['name', name, 'hosts', hosts, 'up', up, 'rps', Number(rps.toFixed(1)), 'inflight', inflight, 'algorithm', algorithm ?? ''];
+}
+
 /** The fields of a host's hash, in plain units. Unknown values are empty strings. */
 function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
   const plain = (figure: number | null, places: number): string | number => (figure === null ? '' : Number(figure.toFixed(places)));
@@ -151,6 +182,7 @@ function hostFields(row: HostRow, nowEpochMs: number): (string | number)[] {
     ...['agent', row.isStatic ? 'no' : 'yes', 'weight', row.weight ?? 1],
     ...['unassigned', row.isUnassigned === true ? 1 : ''],
     ...['conflict', row.conflict ?? ''],
+    ...['named_by', namesField(row.partlyNamed?.by ?? []), 'not_named_by', namesField(row.partlyNamed?.notBy ?? [])],
     ...['reported', row.ageMs === null ? '' : new Date(nowEpochMs - row.ageMs).toISOString()],
   ];
 }

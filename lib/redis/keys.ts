@@ -8,6 +8,7 @@ export interface Keys {
   readonly master: string;
   readonly balancers: string;
   readonly hosts: string;
+  readonly pools: string;
   readonly table: string;
   readonly settings: string;
   /** The pools and routes of the fleet. */
@@ -23,6 +24,7 @@ export interface Keys {
   readonly events: string;
   balancer(name: string): string;
   host(name: string): string;
+  pool(name: string): string;
   /** The answer to one question of `meercat why`. */
   why(token: string): string;
 }
@@ -36,6 +38,7 @@ export function buildKeys(namespace: string): Keys {
     master: `${namespace}:master`,
     balancers: `${namespace}:balancers`,
     hosts: `${namespace}:hosts`,
+    pools: `${namespace}:pools`,
     table: `${namespace}:table`,
     settings: `${namespace}:settings`,
     site: `${namespace}:site`,
@@ -48,6 +51,7 @@ export function buildKeys(namespace: string): Keys {
     events: `${namespace}:events`,
     balancer: (name) => `${namespace}:balancer:${name}`,
     host: (name) => `${namespace}:host:${name}`,
+    pool: (name) => `${namespace}:pool:${name}`,
     why: (token) => `${namespace}:why:${token}`,
   };
 }

@@ -20,7 +20,7 @@ const MAX_CLASS_IDS = MAX_CLASSES * MAX_POOLS;
 
 /** Encodes a load message. */
 export function encodeLoad(message: LoadMessage): string {
-  const { balancer, instance, seq, classes, said, isFull, statics } = message;
+  const { balancer, instance, seq, classes, said, isFull, statics, limits } = message;
   return JSON.stringify({
     v: MESSAGE_VERSION,
     balancer,
@@ -30,6 +30,7 @@ export function encodeLoad(message: LoadMessage): string {
     ...(said.length > 0 && { said }),
     ...(isFull && { full: true, statics: statics.map(encodeStatic) }),
     hosts: message.hosts.map(encodeHost),
+    ...(limits !== undefined && { limits }),
   });
 }
 
@@ -47,7 +48,7 @@ function encodeHost({ host, inflight, open, longLived, work, served, meanInfligh
 export function decodeLoad(text: unknown): Decoded<LoadMessage> {
   const decoded = decodeFields(text, MAX_LOAD_LENGTH);
   if (!decoded.ok) return decoded;
-  const { balancer, instance, seq, full, hosts, classes = [], said = [], statics = [] } = decoded.value;
+  const { balancer, instance, seq, full, hosts, classes = [], said = [], statics = [], limits } = decoded.value;
   if (!isName(balancer) || !isName(instance)) return rejected('name');
   if (!isCount(seq) || !Array.isArray(hosts) || !Array.isArray(classes) || !Array.isArray(statics)) return rejected('malformed');
   const loads: HostLoad[] = [];
@@ -67,7 +68,13 @@ export function decodeLoad(text: unknown): Decoded<LoadMessage> {
     if (url === null || (authority !== undefined && !isHostAuthority(authority)) || !isHostWeight(weight)) return rejected('malformed');
     staticHosts.push({ name: entry.name, url, ...(authority !== undefined && { authority }), ...(weight !== 1 && { weight }) });
   }
-  return { ok: true, value: { balancer, instance, seq, classes, said, isFull: full === true, hosts: loads, statics: staticHosts } };
+  return {
+    ok: true,
+    value: {
+      ...{ balancer, instance, seq, classes, said, isFull: full === true, hosts: loads, statics: staticHosts },
+      ...(limits !== undefined && { limits }),
+    },
+  };
 }
 
 function decodeHost(entry: [string, ...unknown[]]): HostLoad | undefined {

@@ -23,6 +23,9 @@ export function isPoolName(value: unknown): value is string {
 /** The rule of {@link isPoolName}, for error messages. */
 export const POOL_RULE = 'letters, digits and _ - only, starting with a letter or digit, at most 63';
 
+/** A media type with parameters, as a Content-Type has it. */
+export const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/;
+
 /** Maximum pools that one host serves in; with the longest names, a report is still short enough. */
 export const MAX_POOLS_PER_HOST = 16;
 

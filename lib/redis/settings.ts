@@ -1,11 +1,12 @@
-// Fleet-wide operator settings, in the hash `settings`: an algorithm, and the operator states of hosts. Anyone may have
+// Fleet-wide operator settings, in the hash `settings`: an algorithm, the operator states of hosts, pools in maintenance. Anyone may have
 // written there with redis-cli: fields that are not understood are counted, never trusted.
 
 import { MINUTE } from '../clock.js';
-import { ALGORITHMS, type Algorithm, OPERATOR_STATES, type OperatorState } from '../model.js';
+import { ALGORITHMS, type Algorithm, type Maintenance, MAX_POOLS, OPERATOR_STATES, type OperatorState } from '../model.js';
 import type { Commands } from './connect.js';
 import type { Keys } from './keys.js';
-import { isHostId } from './names.js';
+import { decodeMaintenance, encodeMaintenance } from './maintenance.js';
+import { isHostId, isPoolName } from './names.js';
 import { defineVitalScript, runScript } from './script.js';
 import type { Expected, MessageSigner } from './sign.js';
 import { splitSignature, withoutSignature } from './signature.js';
@@ -15,6 +16,8 @@ export interface Settings {
   readonly algorithm: Algorithm | null;
   /** Hosts that an operator drained or ejected, by name; at most as many as a table holds. */
   readonly operatorStates: ReadonlyMap<string, OperatorState>;
+  /** Pools in maintenance, by name; at most as many as a table holds. */
+  readonly maintenance: ReadonlyMap<string, Maintenance>;
   /** Number of invalid fields. */
   readonly wrong: number;
   /** All fields unchanged, including those of a later version: restored in a Redis that lost its data. */
@@ -28,6 +31,7 @@ const MAX_FIELDS = MAX_OPERATOR_STATES + 256;
 const MAX_FIELD_LENGTH = 256;
 const MAX_VALUE_LENGTH = 4096;
 const HOST_PREFIX = 'host:';
+const MAINTENANCE_PREFIX = 'maintenance:';
 const ALGORITHM_FIELD = 'algorithm';
 
 /** What stands in a signed field that was taken back: if it were missing, an old value could be put in its place. */
@@ -58,22 +62,32 @@ export function isTakenBack(value: string): boolean {
 export function parseSettings(fields: Readonly<Record<string, string>>): Settings {
   let algorithm: Algorithm | null = null;
   const operatorStates = new Map<string, OperatorState>();
+  const maintenance = new Map<string, Maintenance>();
   const remembered = new Map<string, string>();
   let wrong = 0;
   for (const [field, whole] of Object.entries(fields)) {
     const value = withoutSignature(whole);
     const name = field.startsWith(HOST_PREFIX) ? field.slice(HOST_PREFIX.length) : '';
-    if (field === ALGORITHM_FIELD && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
+    const pool = field.startsWith(MAINTENANCE_PREFIX) ? field.slice(MAINTENANCE_PREFIX.length) : '';
+    const answer = isPoolName(pool) && maintenance.size < MAX_POOLS ? decodeMaintenance(value) : null;
+    if (answer !== null) maintenance.set(pool, answer);
+    else if (field === ALGORITHM_FIELD && ALGORITHMS.includes(value as Algorithm)) algorithm = value as Algorithm;
     else if (isHostId(name) && OPERATOR_STATES.includes(value as OperatorState) && operatorStates.size < MAX_OPERATOR_STATES)
       operatorStates.set(name, value as OperatorState);
-    else if (value !== TAKEN_BACK || (field !== ALGORITHM_FIELD && !isHostId(name))) wrong++;
+    else if (value !== TAKEN_BACK || (field !== ALGORITHM_FIELD && !isHostId(name) && !isPoolName(pool))) wrong++;
     if (field.length <= MAX_FIELD_LENGTH && whole.length <= MAX_VALUE_LENGTH && remembered.size < MAX_FIELDS) remembered.set(field, whole);
   }
-  return { algorithm, operatorStates, wrong, fields: remembered };
+  return { algorithm, operatorStates, maintenance, wrong, fields: remembered };
 }
 
 /** The settings if the key has another type: none, and one invalid field. */
-export const GARBAGE_SETTINGS: Settings = { algorithm: null, operatorStates: new Map(), wrong: 1, fields: new Map() };
+export const GARBAGE_SETTINGS: Settings = {
+  algorithm: null,
+  operatorStates: new Map(),
+  maintenance: new Map(),
+  wrong: 1,
+  fields: new Map(),
+};
 
 /** Reads the settings. Rejects if Redis is unreachable. */
 export async function readSettings(client: Commands, keys: Keys): Promise<Settings> {
@@ -88,6 +102,11 @@ export async function readSettings(client: Commands, keys: Keys): Promise<Settin
 /** The setting of a host without its signature, valid or not; null if there is none. */
 export async function readWord(client: Commands, keys: Keys, host: string): Promise<string | null> {
   return readField(client, keys, HOST_PREFIX + host);
+}
+
+/** The maintenance of a pool without its signature, valid or not; null if it has none. */
+export async function readMaintenance(client: Commands, keys: Keys, pool: string): Promise<string | null> {
+  return readField(client, keys, MAINTENANCE_PREFIX + pool);
 }
 
 /** The algorithm that is set, without its signature, valid or not; null if there is none. */
@@ -117,6 +136,17 @@ export async function writeOperatorState(
 /** Sets the algorithm of the whole fleet; null: each balancer's own. */
 export async function writeAlgorithm(client: Commands, keys: Keys, algorithm: Algorithm | null, signer?: MessageSigner): Promise<void> {
   await writeField(client, keys, ALGORITHM_FIELD, algorithm, signer);
+}
+
+/** Puts a pool into maintenance; null ends it. */
+export async function writeMaintenance(
+  client: Commands,
+  keys: Keys,
+  pool: string,
+  maintenance: Maintenance | null,
+  signer?: MessageSigner,
+): Promise<void> {
+  await writeField(client, keys, MAINTENANCE_PREFIX + pool, maintenance === null ? null : encodeMaintenance(maintenance), signer);
 }
 
 async function writeField(client: Commands, keys: Keys, field: string, word: string | null, signer?: MessageSigner): Promise<void> {

@@ -65,6 +65,7 @@ export function encodeTable(table: HostTable): string {
     ...(table.everyMs !== undefined && { every: Math.round(table.everyMs) }),
     ...(table.costs !== null && { costs: table.costs }),
     ...(table.gone.length > 0 && { gone: table.gone }),
+    ...(table.limits !== undefined && { limits: table.limits }),
   });
 }
 
@@ -106,7 +107,21 @@ function encodeRow(row: HostRow): Fields {
 export function decodeTable(text: unknown): Decoded<HostTable> {
   const decoded = decodeFields(text, MAX_TABLE_LENGTH);
   if (!decoded.ok) return decoded;
-  const { term, mastership, seq, full, prev, hosts, figures = [], loads = [], acks = [], every, costs = null, gone = [] } = decoded.value;
+  const {
+    term,
+    mastership,
+    seq,
+    full,
+    prev,
+    hosts,
+    figures = [],
+    loads = [],
+    acks = [],
+    every,
+    costs = null,
+    gone = [],
+    limits,
+  } = decoded.value;
   if (!isCount(term) || !isMastership(mastership) || !isCount(seq) || term === 0 || !Array.isArray(hosts) || !Array.isArray(gone))
     return rejected('malformed');
   const isFull = full === true;
@@ -148,6 +163,7 @@ export function decodeTable(text: unknown): Decoded<HostTable> {
       ...(everyMs !== null && { everyMs }),
       costs,
       gone,
+      ...(limits !== undefined && { limits }),
     },
   };
 }

@@ -53,8 +53,8 @@ export class ShareKeeper {
   readonly pool: string;
   readonly #cells: Float64Array;
   #limit: number;
-  #attempts = 0;
-  #refused = 0;
+  #attempts: number;
+  #refused: number;
   /** Moving averages, per interval; NaN before the first. */
   #meanInflight = Number.NaN;
   #meanAttempts = 0;
@@ -62,7 +62,7 @@ export class ShareKeeper {
 
   /**
    * A share that nobody has dealt out: none for the length of a lease, then an even part.
-   * @param cells `SHARE_CELLS` of them, all 0, the same as those of its `InflightShare`
+   * @param cells `SHARE_CELLS` of them, the same as those of its `InflightShare`; all 0, or as an earlier keeper left them
    * @param limit of the whole fleet
    * @param balancers how many the fleet has, at least 1
    */
@@ -71,6 +71,9 @@ export class ShareKeeper {
     this.#cells = cells;
     this.#limit = limit;
     cells[SHARE_CELL.leaseEndMs] = leaseEndMs;
+    cells[SHARE_CELL.isHeld] = 0;
+    this.#attempts = cells[SHARE_CELL.attempts] as number;
+    this.#refused = cells[SHARE_CELL.refused] as number;
     this.setFleet(limit, balancers);
   }
 
@@ -96,6 +99,12 @@ export class ShareKeeper {
   apply(share: number, leaseEndMs: number): void {
     this.#cells[SHARE_CELL.share] = share;
     this.#cells[SHARE_CELL.leaseEndMs] = leaseEndMs;
+  }
+
+  /** The pool has no limit any more: a later one begins without a share. */
+  retire(): void {
+    this.apply(0, 0);
+    this.hold(false);
   }
 
   /** Whether the share is kept after its lease, since Redis is away: nobody can deal it out to others then. */

@@ -7,16 +7,20 @@ import { grantedFraction, limitKeyHashOf, type RateLimiter } from './rate-limit.
 /** Keys of all limits in one report. */
 export const MAX_KEYS = 1024;
 
+/** What a balancer may use of a key: the limit's id, the key, and the fraction (0 … 1). */
+export type KeyFraction = readonly [limit: string, key: string, fraction: number];
+
+/** What grants give to one balancer. */
+export function fractionsOf({ shares, keys }: LimitGrants, balancer: string): KeyFraction[] {
+  const index = shares.findIndex((row) => row.balancer === balancer);
+  return keys.map((grant) => [grant.limit, grant.key, grantedFraction(grant, index)]);
+}
+
 /** All rate limits of one balancer. */
 export class FleetRates {
-  readonly #balancer: string;
   readonly #limiters = new Map<string, RateLimiter>();
   #first = 0;
   #isAway = false;
-
-  constructor(balancer: string) {
-    this.#balancer = balancer;
-  }
 
   /** Replaces the limits. */
   setLimiters(limiters: readonly RateLimiter[]): void {
@@ -43,11 +47,10 @@ export class FleetRates {
   }
 
   /** Applies fractions. Call it only if the grants are newer than those before. */
-  take({ shares, keys }: LimitGrants, nowMs: number): void {
-    const index = shares.findIndex(({ balancer }) => balancer === this.#balancer);
-    for (const grant of keys) {
-      const [high, low] = limitKeyHashOf(grant.key);
-      this.#limiters.get(grant.limit)?.grant(high, low, grantedFraction(grant, index), nowMs);
+  take(fractions: readonly KeyFraction[], nowMs: number): void {
+    for (const [limit, key, fraction] of fractions) {
+      const [high, low] = limitKeyHashOf(key);
+      this.#limiters.get(limit)?.grant(high, low, fraction, nowMs);
     }
   }
 }

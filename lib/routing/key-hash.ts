@@ -6,11 +6,16 @@
 export class KeyHash {
   high = 0;
   low = 0;
-  readonly #seedHigh: number;
-  readonly #seedLow: number;
+  #seedHigh = 0;
+  #seedLow = 0;
 
   /** @param seedHigh and `seedLow`: 64 bits, the same at all balancers */
   constructor(seedHigh: number, seedLow: number) {
+    this.reseed(seedHigh, seedLow);
+  }
+
+  /** Texts have other hashes from now on. */
+  reseed(seedHigh: number, seedLow: number): void {
     this.#seedHigh = seedHigh | 0;
     this.#seedLow = seedLow | 0;
   }

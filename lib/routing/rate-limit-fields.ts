@@ -23,6 +23,11 @@ export function rateLimitFields(rule: RateLimit, { remaining, retryAfterMs, rese
   return retryAfterMs > 0 ? ['Retry-After', String(Math.max(1, secondsOf(retryAfterMs))), ...fields] : fields;
 }
 
+/** The same for a limit on requests in flight, of which none is left; when there is, depends on those that are served. */
+export function fleetLimitFields(limit: number): string[] {
+  return ['Retry-After', '1', 'RateLimit-Policy', `"default";q=${limit};qu="concurrent-requests"`, 'RateLimit', '"default";r=0'];
+}
+
 /** Whole seconds, rounded up: a client that waits for so long is not refused for being early. */
 function secondsOf(ms: number): number {
   return Math.ceil(ms / 1000);

@@ -24,13 +24,14 @@ const LEAST_FRACTION = 1e-6;
 /** One rate limit. */
 export class RateLimiter {
   readonly limit: string;
+  /** What it allows. */
+  readonly rule: RateLimit;
   /** Of the last check: tokens left, ms until a request is allowed (0 if it was), and until the bucket is full. */
   remaining = 0;
   retryAfterMs = 0;
   resetMs = 0;
   /** Keys that were not reported, since too many were; they had an even part. */
   unreported = 0;
-  readonly #rule: RateLimit;
   readonly #cells: RateCells;
   readonly #answerMs: number;
   readonly #msPerRequest: number;
@@ -45,7 +46,7 @@ export class RateLimiter {
    */
   constructor(limit: string, rule: RateLimit, cells: RateCells, answerMs: number) {
     this.limit = limit;
-    this.#rule = rule;
+    this.rule = rule;
     this.#cells = cells;
     this.#answerMs = answerMs;
     this.#msPerRequest = rule.perMs / rule.requests;
@@ -54,6 +55,12 @@ export class RateLimiter {
   /** The number of balancers in the fleet. */
   setBalancers(balancers: number): void {
     this.#balancers = Math.max(1, balancers);
+  }
+
+  /** The limit is gone: where it comes back, its keys are reported anew. */
+  retire(): void {
+    for (const { cell, high, low } of this.#reported) if (this.#cells.holds(cell, high, low)) this.#cells.isReported[cell] = 0;
+    this.#reported.length = 0;
   }
 
   /** Whether a request with this key is allowed; then it is counted. */
@@ -76,19 +83,19 @@ export class RateLimiter {
     this.resetMs = nextMs - nowMs;
     this.remaining = Math.max(0, Math.floor((spanMs - this.resetMs) / intervalMs + 1e-9));
     // Fractions follow demand within the period: a small one of now says little of later.
-    this.retryAfterMs = isAllowed ? 0 : Math.min(fullAtMs + intervalMs - nowMs - spanMs, this.#rule.perMs);
+    this.retryAfterMs = isAllowed ? 0 : Math.min(fullAtMs + intervalMs - nowMs - spanMs, this.rule.perMs);
     return isAllowed;
   }
 
   /** A single budget comes through all balancers from the first moment; one client usually through one. */
   #firstFraction(): number {
-    return this.#rule.key.of === 'route' ? 1 / this.#balancers : 1;
+    return this.rule.key.of === 'route' ? 1 / this.#balancers : 1;
   }
 
   #noteDemand(cell: number, nowMs: number): void {
     const cells = this.#cells;
     const drainMs = this.#balancers * this.#msPerRequest;
-    const evenMs = Math.max(this.#balancers, this.#rule.burst) * this.#msPerRequest;
+    const evenMs = Math.max(this.#balancers, this.rule.burst) * this.#msPerRequest;
     const demandMs = Math.max(cells.demandAtMs[cell] as number, nowMs) + drainMs;
     // Twice the even part, so that it is forgotten in time.
     cells.demandAtMs[cell] = Math.min(demandMs, nowMs + 2 * evenMs);
@@ -96,10 +103,11 @@ export class RateLimiter {
   }
 
   #begin(cell: number, nowMs: number): void {
+    // Not before there are others: it is then reported to the first master that they have in common.
+    if (this.#balancers === 1) return;
     const cells = this.#cells;
     cells.isReported[cell] = 1;
     cells.arrivals[cell] = cells.admitted[cell] = 0;
-    if (this.#balancers === 1) return;
     if (this.#reported.length >= MAX_REPORTED_KEYS) {
       this.unreported++;
       cells.fraction[cell] = 1 / this.#balancers;
@@ -168,7 +176,7 @@ export class RateLimiter {
 
   /** How long an empty bucket takes to fill; it holds at least one token. */
   #spanMs(fraction: number): number {
-    return Math.max(this.#msPerRequest / fraction, this.#rule.burst * this.#msPerRequest + (1 - fraction) * SPLIT_MS);
+    return Math.max(this.#msPerRequest / fraction, this.rule.burst * this.#msPerRequest + (1 - fraction) * SPLIT_MS);
   }
 }
 

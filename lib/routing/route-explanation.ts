@@ -37,7 +37,7 @@ export interface RouteReasons {
 }
 
 /**
- * Explains a route.
+ * Explains a route. It runs in the thread that serves: of all routes only those that are listed are put into words.
  * @param found the index of the route that the router found; negative: none, so that all routes were passed over
  */
 export function explainRoute(
@@ -46,64 +46,116 @@ export function explainRoute(
   request: RoutableRequest,
   scheme: 'http' | 'https',
 ): RouteReasons {
-  const taken = routes[found];
-  const rank = taken === undefined ? [] : rankOf(taken.match, found, request);
-  const passed = routes
-    .flatMap((route, index) => {
-      if (index === found) return [];
-      const own = rankOf(route.match, index, request);
-      if (taken !== undefined && compareRanks(own, rank) < 0) return [];
-      const { line, match } = route;
-      const parts = partsOf(match, request, scheme);
-      const at = parts.findIndex(({ fits }) => !fits);
-      return at < 0 ? [] : { route: { index, line, failed: (parts[at] as Part).part }, step: (parts[at] as Part).step, own };
-    })
-    .toSorted((a, b) => b.step - a.step || compareRanks(b.own, a.own));
+  const seen = see(request, scheme);
+  const taken = routes[found]?.match;
+  const least = taken === undefined ? undefined : rankOf(taken, found, seen);
+  const nearest: Passed[] = [];
+  let count = 0;
+  for (const [index, { match }] of routes.entries()) {
+    if (index === found) continue;
+    const rank = rankOf(match, index, seen);
+    if (least !== undefined && compareRanks(rank, least) < 0) continue;
+    const step = failingStep(match, seen);
+    if (step < 0) continue;
+    count++;
+    keepNearest(nearest, { index, step, rank });
+  }
   return {
-    parts: taken === undefined ? [] : partsOf(taken.match, request, scheme).map(({ part }) => part),
-    passed: passed.slice(0, MAX_PASSED).map(({ route }) => route),
-    unlisted: Math.max(0, passed.length - MAX_PASSED),
+    parts: taken === undefined ? [] : partsOf(taken, seen).map(({ part }) => part),
+    passed: nearest.map(({ index }) => {
+      const { line, match } = routes[index] as Site['routes'][number];
+      return { index, line, failed: partsOf(match, seen).find(({ fits }) => !fits)?.part as MatchPart };
+    }),
+    unlisted: count - nearest.length,
   };
 }
 
-interface Part {
-  readonly part: MatchPart;
-  readonly fits: boolean;
-  /** Its place in the order of the parts: the further a route fits, the nearer it is to the request. */
+/** A route that does not fit. */
+interface Passed {
+  readonly index: number;
+  /** The first part that fails, in the order of STEPS: the later, the nearer is the route to the request. */
   readonly step: number;
+  readonly rank: readonly number[];
 }
 
-/** The parts of a match in the order in which they count. */
-function partsOf(match: RouteMatch, request: RoutableRequest, scheme: string): Part[] {
-  const { hosts, path, methods, headers, query } = match;
-  const parts: Part[] = [];
-  const add = (step: number, fits: boolean, part: MatchPart): void => void parts.push({ step, fits, part });
+/** Puts a route among the nearest ones, in order, if it is one of them. */
+function keepNearest(nearest: Passed[], route: Passed): void {
+  const isBefore = (other: Passed): boolean =>
+    other.step > route.step || (other.step === route.step && compareRanks(other.rank, route.rank) > 0);
+  let at = nearest.length;
+  while (at > 0 && !isBefore(nearest[at - 1] as Passed)) at--;
+  if (at >= MAX_PASSED) return;
+  nearest.splice(at, 0, route);
+  if (nearest.length > MAX_PASSED) nearest.pop();
+}
+
+/** A request as routes look at it. */
+interface Seen {
+  readonly request: RoutableRequest;
+  readonly scheme: string;
+  readonly name: string;
+  readonly path: string;
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  /** The pairs of the query, as they stand there. */
+  readonly pairs: readonly string[];
+}
+
+function see(request: RoutableRequest, scheme: string): Seen {
+  const headers = new Map<string, string[]>();
+  for (let i = 0; i < request.headers.length; i += 2) {
+    const name = (request.headers[i] as string).toLowerCase();
+    headers.set(name, [...(headers.get(name) ?? []), request.headers[i + 1] as string]);
+  }
+  const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(request.target) ?? [];
+  return {
+    ...{ request, scheme, headers },
+    name: nameOf(request.host),
+    path: request.target.replace(/[?#].*$/s, ''),
+    pairs: query.split('&').filter((pair) => pair !== ''),
+  };
+}
+
+/** The parts of a match in the order in which they are looked at. */
+const STEPS: readonly ((match: RouteMatch, seen: Seen) => boolean)[] = [
+  ({ hosts }, { name }) => hosts.length === 0 || hosts.some((each) => hostFits(each, name)),
+  ({ path }, seen) => path === null || pathFits(path, seen),
+  ({ scheme }, seen) => scheme === null || scheme === seen.scheme,
+  ({ methods }, { request }) => methods.length === 0 || methods.includes(request.method),
+  ({ headers }, seen) => headers.every((each) => hasHeader(each, seen)),
+  ({ query }, seen) => query.every((each) => hasPair(each, seen)),
+];
+
+/** The first part that does not fit; -1: all do. */
+function failingStep(match: RouteMatch, seen: Seen): number {
+  return STEPS.findIndex((fits) => !fits(match, seen));
+}
+
+/** The parts of a match, in words, in the same order. */
+function partsOf(match: RouteMatch, seen: Seen): { readonly part: MatchPart; readonly fits: boolean }[] {
+  const { hosts, path, scheme, methods, headers, query } = match;
+  const { request, name } = seen;
+  const parts: { part: MatchPart; fits: boolean }[] = [];
+  const add = (fits: boolean, part: MatchPart): void => void parts.push({ fits, part });
   if (hosts.length > 0) {
-    const name = nameOf(request.host);
     const pattern = hosts.filter((each) => hostFits(each, name)).toSorted((a, b) => hostRank(b) - hostRank(a))[0];
     const how = (pattern ?? hosts[0] ?? '').startsWith('*.') ? 'wildcard' : 'exact';
-    add(0, pattern !== undefined, { part: 'host', how, wanted: pattern ?? few(hosts), found: name || null });
+    add(pattern !== undefined, { part: 'host', how, wanted: pattern ?? few(hosts), found: name || null });
   }
   // Any path is a path; the target `*` is none.
-  if (path !== null)
-    add(1, pathFits(path, request.target), { part: 'path', how: path.kind, wanted: path.value, found: pathOf(request.target) });
-  if (match.scheme !== null) add(2, match.scheme === scheme, { part: 'scheme', how: 'exact', wanted: match.scheme, found: scheme });
+  if (path !== null) add(pathFits(path, seen), { part: 'path', how: path.kind, wanted: path.value, found: seen.path });
+  if (scheme !== null) add(scheme === seen.scheme, { part: 'scheme', how: 'exact', wanted: scheme, found: seen.scheme });
   if (methods.length > 0)
-    add(3, methods.includes(request.method), { part: 'method', how: 'exact', wanted: few(methods), found: request.method });
+    add(methods.includes(request.method), { part: 'method', how: 'exact', wanted: few(methods), found: request.method });
   for (const header of headers) {
-    const values = headerValues(request.headers, header.name);
+    const found = seen.headers.get(header.name)?.map((value) => `${header.name}: ${value}`);
     const wanted = `${header.name}: ${header.value}`;
-    const found = values.length === 0 ? null : few(values.map((value) => `${header.name}: ${value}`));
-    add(4, values.includes(latin1Of(header.value)), { part: 'header', how: 'exact', wanted, found });
+    add(hasHeader(header, seen), { part: 'header', how: 'exact', wanted, found: found === undefined ? null : few(found) });
   }
   for (const pair of query) {
-    const those = pairsOf(request.target).filter((each) => isSameText(nameIn(each), tokensOf(pair.name, '=&#')));
-    const wanted = `${pair.name}=${pair.value}`;
-    add(
-      5,
-      those.some((each) => isPair(each, pair)),
-      { part: 'query', how: 'exact', wanted, found: those.join('&') || null },
-    );
+    const tokens = tokensOf(pair.name, PAIR_ENDS);
+    const those = seen.pairs.filter((each) => isSameText(each.replace(/=.*$/s, ''), tokens));
+    add(hasPair(pair, seen), { part: 'query', how: 'exact', wanted: `${pair.name}=${pair.value}`, found: those.join('&') || null });
   }
   return parts;
 }
@@ -116,19 +168,16 @@ function few(texts: readonly string[]): string {
   return texts.slice(0, FEW).join(', ') + more;
 }
 
-/** The precedence of a route for a request: Gateway API, HTTPRouteRule.matches. Where nothing fits, of what it asks for. */
-function rankOf({ hosts, path, methods, headers, query }: RouteMatch, index: number, { host }: RoutableRequest): number[] {
-  const name = nameOf(host);
-  const fitting = hosts.filter((each) => hostFits(each, name));
-  const among = fitting.length > 0 ? fitting : hosts;
-  return [
-    among.reduce((most, each) => Math.max(most, hostRank(each)), 0),
-    pathRank(path),
-    Math.min(1, methods.length),
-    headers.length,
-    query.length,
-    -index,
-  ];
+/** The precedence of a route for a request: Gateway API, HTTPRouteRule.matches. Where no host fits, of what it asks for. */
+function rankOf({ hosts, path, methods, headers, query }: RouteMatch, index: number, { name }: Seen): readonly number[] {
+  let fitting = 0;
+  let most = 0;
+  for (const each of hosts) {
+    const rank = hostRank(each);
+    most = Math.max(most, rank);
+    if (hostFits(each, name)) fitting = Math.max(fitting, rank);
+  }
+  return [fitting || most, pathRank(path), Math.min(1, methods.length), headers.length, query.length, -index];
 }
 
 /** Above 0 if `one` takes precedence. */
@@ -164,14 +213,10 @@ function hostFits(pattern: string, name: string): boolean {
   return pattern.startsWith('*.') ? name.length >= pattern.length && name.endsWith(pattern.slice(1)) : pattern === name;
 }
 
-function pathOf(target: string): string {
-  return target.replace(/[?#].*$/s, '');
-}
-
-function pathFits({ kind, value }: NonNullable<RouteMatch['path']>, target: string): boolean {
+function pathFits({ kind, value }: NonNullable<RouteMatch['path']>, { request: { target }, path }: Seen): boolean {
   if (!target.startsWith('/')) return false;
   const tokens = tokensOf(value, PATH_ENDS);
-  return kind === 'exact' ? isSameText(pathOf(target), tokens) : endOfPrefix(target, tokens) >= 0;
+  return kind === 'exact' ? isSameText(path, tokens) : endOfPrefix(target, tokens) >= 0;
 }
 
 /** Whether a whole text of a target has exactly these tokens. */
@@ -179,21 +224,16 @@ function isSameText(text: string, tokens: string): boolean {
   return hasTokens(text, 0, text.length, tokens);
 }
 
-function headerValues(headers: readonly string[], name: string): string[] {
-  return headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name);
+function hasHeader({ name, value }: NameValue, { headers }: Seen): boolean {
+  return headers.get(name)?.includes(latin1Of(value)) === true;
 }
 
-/** The pairs of the query, as they stand there. */
-function pairsOf(target: string): string[] {
-  const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(target) ?? [];
-  return query.split('&').filter((pair) => pair !== '');
-}
-
-function nameIn(pair: string): string {
-  return pair.replace(/=.*$/s, '');
-}
+/** Characters that end a name or value of the query. */
+const PAIR_ENDS = '=&#';
 
 /** A name alone has an empty value. */
-function isPair(pair: string, { name, value }: NameValue): boolean {
-  return isSameText(pair.includes('=') ? pair : `${pair}=`, `${tokensOf(name, '=&#')}=${tokensOf(value, '&#')}`);
+function hasPair({ name, value }: NameValue, { pairs }: Seen): boolean {
+  if (pairs.length === 0) return false;
+  const tokens = `${tokensOf(name, PAIR_ENDS)}=${tokensOf(value, '&#')}`;
+  return pairs.some((pair) => isSameText(pair.includes('=') ? pair : `${pair}=`, tokens));
 }

@@ -42,6 +42,8 @@ export const COUNTERS = [
   'refused_connections_per_client',
   'refused_queue_full',
   'refused_memory',
+  'limited_fleet',
+  'limited_rate',
   'header_names_dropped',
   // Traffic: timeouts.
   'timeouts_header',
@@ -89,6 +91,7 @@ export const COUNTERS = [
   'tables_gaps',
   'tables_restarted',
   'hosts_dropped_full',
+  'limit_grants_dropped',
   'panics',
   'own_checks_failed',
   'settings_dropped',
@@ -130,6 +133,7 @@ export const COUNTERS = [
   'loads_dropped_oversized',
   'loads_dropped_version',
   'loads_dropped_name',
+  'limit_reports_dropped',
   // Hosts: signatures of reports and load messages.
   'reports_dropped_unsigned',
   'reports_dropped_altered',

@@ -4,6 +4,7 @@
 // test enforces this (`checkColumnWriters`).
 
 import { MAX_CLASSES, MAX_POOLS } from '../model.js';
+import { SHARE_CELLS } from '../routing/fleet-limit.js';
 import { COUNTERS } from './counters.js';
 
 /** Default number of slots; further hosts are left out and counted. */
@@ -137,6 +138,8 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly header: Int32Array;
   /** Each counter has its own writing thread; see counters.ts. */
   readonly counters: Float64Array;
+  /** The pools' shares of their limits over the fleet, `SHARE_CELLS` for each. Each cell has its own writing thread; see `SHARE_CELL`. */
+  readonly shares: Float64Array;
 }
 
 const WIDE_COLUMNS = 24 + MAX_CLASSES;
@@ -146,7 +149,7 @@ const NARROW_COLUMNS = 11 + MAX_CLASSES;
 const LIST_HEADS = 1 + MAX_POOLS;
 
 function sizeOf(slots: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + (FLEET_CELLS + 3 * MAX_CLASSES) * MAX_POOLS + WIDE_COLUMNS * slots;
+  const wide = WIDE_HEADER_CELLS + COUNTERS.length + (FLEET_CELLS + SHARE_CELLS + 3 * MAX_CLASSES) * MAX_POOLS + WIDE_COLUMNS * slots;
   const narrow = HEADER_CELLS + POOL_HEADER_CELLS * MAX_POOLS + 2 * (LIST_HEADS + slots) + NARROW_COLUMNS * slots;
   return wide * 8 + narrow * 4;
 }
@@ -159,7 +162,8 @@ export function createTable(slots: number = DEFAULT_SLOTS): SharedArrayBuffer {
 }
 
 /** Resets the cells of a pool: nothing is known, and it has no candidates. */
-export function clearPool(columns: FleetColumns, pool: number): void {
+export function clearPool(columns: FleetColumns & Pick<TableColumns, 'shares'>, pool: number): void {
+  shareCellsOf(columns, pool).fill(0);
   columns.fleet.fill(Number.NaN, pool * FLEET_CELLS, (pool + 1) * FLEET_CELLS);
   columns.classCost.fill(Number.NaN, firstClassOf(pool), firstClassOf(pool + 1));
   columns.poolHeader.fill(0, pool * POOL_HEADER_CELLS, (pool + 1) * POOL_HEADER_CELLS);
@@ -178,6 +182,11 @@ export function poolOfClass(classId: number): number {
 /** The part of `fleet` that belongs to a pool. */
 export function fleetOf({ fleet }: Pick<FleetColumns, 'fleet'>, pool: number): Float64Array {
   return fleet.subarray(pool * FLEET_CELLS, (pool + 1) * FLEET_CELLS);
+}
+
+/** The part of `shares` that belongs to a pool. */
+export function shareCellsOf({ shares }: Pick<TableColumns, 'shares'>, pool: number): Float64Array {
+  return shares.subarray(pool * SHARE_CELLS, (pool + 1) * SHARE_CELLS);
 }
 
 /** Opens views of a table made by {@link createTable}. */
@@ -207,6 +216,7 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     wideHeader: wide(WIDE_HEADER_CELLS),
     counters: wide(COUNTERS.length),
     fleet: wide(FLEET_CELLS * MAX_POOLS),
+    shares: wide(SHARE_CELLS * MAX_POOLS),
     classCost: wide(MAX_CLASSES * MAX_POOLS),
     reportedCostCount: wide(MAX_CLASSES * MAX_POOLS),
     reportedCostMs: wide(MAX_CLASSES * MAX_POOLS),

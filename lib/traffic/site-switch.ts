@@ -5,28 +5,46 @@
 import { randomInt } from 'node:crypto';
 import { type PoolRules, poolRulesOf } from '../config/pool-rules.js';
 import type { TrafficConfig } from '../config/traffic-config.js';
+import type { Deadlines } from '../deadlines.js';
 import { classKeyOf } from '../host-id.js';
-import type { Algorithm, Policy } from '../model.js';
+import type { Algorithm, Maintenance, Policy } from '../model.js';
+import type { KeyDemand } from '../routing/limit-types.js';
 import type { Random } from '../routing/random.js';
 import { RequestClasses } from '../routing/request-classes.js';
 import { RetryBudget } from '../routing/retry-budget.js';
 import { compileRouter } from '../routing/router.js';
-import { DEFAULT_POOL, type FixedAnswer, type Site, type SitePool, type SiteRoute } from '../site-model.js';
-import { firstClassOf, type TableColumns } from '../table/layout.js';
+import { DEFAULT_POOL, type Site, type SitePool, type SiteRoute } from '../site-model.js';
+import { firstClassOf, shareCellsOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import { TableReader } from '../table/reader.js';
 import type { SlotHost } from '../table/slots.js';
+import type { FromFleet } from '../thread-messages.js';
 import type { Affinities } from './affinities.js';
 import type { KnownHosts } from './host/known-hosts.js';
 import type { ExchangeContext } from './request/exchange.js';
 import type { CompiledSite } from './request/compiled-site.js';
+import { PoolLimit } from './request/pool-limit.js';
 import { compileActions } from './request/route-actions.js';
-import { prepareFixed, prepareOwnBodies } from './wire/prepared-answers.js';
+import { type PreparedAnswer, prepareFixed, prepareMaintenance, prepareOwnBodies } from './wire/prepared-answers.js';
+import type { RateLimits } from './rate-limits.js';
+import type { RouteLimit } from './request/route-limit.js';
 
 /** What the contexts of all pools share. */
 export type SharedContext = Omit<
   ExchangeContext,
-  'name' | 'use' | 'classes' | 'view' | 'budget' | 'timeouts' | 'maxAttempts' | 'bodies' | 'respond' | 'policy' | 'affinity' | 'routing'
+  | 'name'
+  | 'use'
+  | 'classes'
+  | 'view'
+  | 'budget'
+  | 'timeouts'
+  | 'maxAttempts'
+  | 'bodies'
+  | 'respond'
+  | 'policy'
+  | 'affinity'
+  | 'limit'
+  | 'routing'
 >;
 
 /** What a switch is made of. */
@@ -36,12 +54,17 @@ export interface SiteSwitchOptions {
   readonly columns: TableColumns;
   readonly config: TrafficConfig & { readonly algorithm: Algorithm };
   readonly hosts: KnownHosts;
+  readonly deadlines: Deadlines;
   readonly random: Random;
+  readonly rates: RateLimits;
   /** Builds a policy; each pool has its own. */
   readonly policyOf: (algorithm: Algorithm) => Policy;
   /** Called once for each pool that the site no longer has, when none of its requests is left. */
   readonly onGone: (pools: readonly string[]) => void;
 }
+
+/** What the fleet thread says of limits. */
+type LimitsMessage = Pick<Extract<FromFleet, { type: 'limits' }>, 'balancers' | 'isRedisAway' | 'fractions'>;
 
 /** What of a pool outlives a change of its rules. */
 interface Pool {
@@ -50,6 +73,8 @@ interface Pool {
   readonly budget: RetryBudget;
   rules: PoolRules;
   context: ExchangeContext;
+  /** Undefined: the site does not describe it. */
+  site: SitePool | undefined;
 }
 
 /** The pools and routes in force in one balancer. */
@@ -61,6 +86,8 @@ export class SiteSwitch {
   #leaving: Pool[] = [];
   /** The algorithm that an operator set for the whole fleet. */
   #fleetAlgorithm: Algorithm | null = null;
+  /** The pools that an operator put into maintenance; some may not exist yet. */
+  #maintenance: ReadonlyMap<string, Maintenance> = new Map();
 
   constructor(options: SiteSwitchOptions) {
     this.#options = options;
@@ -129,8 +156,22 @@ export class SiteSwitch {
     }
     this.#options.hosts.setRules(rules);
     this.#leaving.push(...[...before].flatMap(([name, pool]) => (this.#pools.has(name) ? [] : pool)));
-    this.#routing.site = site === null ? undefined : this.#compile(version, site);
+    const limits = this.#options.rates.setSite(site);
+    this.#routing.site = site === null ? undefined : this.#compile(version, site, limits);
     this.releaseGone();
+  }
+
+  /** Takes what the fleet thread knows of limits. Shares may have grown: requests that wait get their places. */
+  takeLimits({ balancers, isRedisAway, fractions }: LimitsMessage): void {
+    const { rates, shared } = this.#options;
+    const nowMs = shared.clock();
+    rates.take(balancers, isRedisAway, fractions, nowMs);
+    for (const { context } of this.#pools.values()) context.limit?.letIn(nowMs);
+  }
+
+  /** What was seen of the busy keys of rate limits since the last call. */
+  busyKeys(): readonly KeyDemand[] {
+    return this.#options.rates.report(this.#options.shared.clock());
   }
 
   /** Gives back the pools that have no requests any more; call about once a second. */
@@ -154,10 +195,26 @@ export class SiteSwitch {
     return true;
   }
 
-  /** Sets what sticky cookies are signed with, the one in use first; empty: none are set or honoured. */
+  /** Sets which pools are in maintenance, which wins over the site. */
+  setMaintenance(maintenance: ReadonlyMap<string, Maintenance>): void {
+    this.#maintenance = maintenance;
+    for (const [name, { context, site }] of this.#pools) context.respond = this.#respondOf(name, site);
+  }
+
+  #respondOf(name: string, site: SitePool | undefined): PreparedAnswer | undefined {
+    const maintenance = this.#maintenance.get(name);
+    if (maintenance !== undefined) return prepareMaintenance(maintenance, site?.answers ?? {});
+    return site === undefined || site.respond === null ? undefined : prepareFixed(site.respond);
+  }
+
+  /**
+   * Sets what sticky cookies are signed with, the one in use first; empty: none are set or honoured. Keys of rate limits are
+   * hashed with it.
+   */
   setSecrets(secrets: readonly Buffer[]): void {
-    const { affinities } = this.#options;
+    const { affinities, rates } = this.#options;
     affinities.setSecrets(secrets);
+    rates.setSecret(secrets[0]);
     for (const [name, { context }] of this.#pools) context.affinity = affinities.of(name);
   }
 
@@ -189,11 +246,13 @@ export class SiteSwitch {
       timeouts: rules,
       maxAttempts: rules.maxAttempts,
       bodies: prepareOwnBodies(sitePool?.answers ?? {}),
-      respond: (sitePool?.respond ?? null) === null ? undefined : prepareFixed(sitePool?.respond as FixedAnswer),
+      respond: this.#respondOf(name, sitePool),
       policy: known?.context.policy.algorithm === algorithm ? known.context.policy : policyOf(algorithm),
+      limit: this.#limitOf(index, sitePool, rules, known?.context.limit),
       affinity: affinities.of(name),
     };
     let context = known?.context;
+    const limitBefore = context?.limit;
     // In place: requests of the pool go on with the new rules.
     if (context !== undefined)
       ({
@@ -204,13 +263,24 @@ export class SiteSwitch {
         bodies: context.bodies,
         respond: context.respond,
         policy: context.policy,
+        limit: context.limit,
         affinity: context.affinity,
       } = changing);
     else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
-    return { index, classes, budget, rules, context };
+    if (changing.limit === undefined) limitBefore?.retire();
+    return { index, classes, budget, rules, context, site: sitePool };
   }
 
-  #compile(version: number, site: Site): CompiledSite<ExchangeContext> {
+  #limitOf(index: number, pool: SitePool | undefined, { hostQueue }: PoolRules, before: PoolLimit | undefined): PoolLimit | undefined {
+    const { columns, deadlines } = this.#options;
+    const limit = pool?.limits.fleet ?? null;
+    if (limit === null) return undefined;
+    if (before === undefined) return new PoolLimit(shareCellsOf(columns, index), limit, hostQueue, deadlines);
+    before.change(limit, hostQueue);
+    return before;
+  }
+
+  #compile(version: number, site: Site, limits: readonly (RouteLimit | undefined)[]): CompiledSite<ExchangeContext> {
     const actions = compileActions(site.routes, this.#options.random);
     return {
       version,
@@ -219,6 +289,7 @@ export class SiteSwitch {
       routes: actions.map((action, i) => ({
         by: { version, index: i, line: (site.routes[i] as SiteRoute).line },
         action,
+        limit: limits[i],
         pools: action.kind === 'forward' ? action.pools.map((pool) => (this.#pools.get(pool) as Pool).context) : [],
       })),
     };

@@ -48,12 +48,14 @@ const FLEET: FleetView = {
   master: 'b2',
   term: 3,
   site: null,
+  maintenance: [],
   // A master that has just died still calls itself so in its own hash.
   balancers: [
     { ...BALANCER, role: 'master' },
     { ...BALANCER, name: 'b2', url: 'http://127.0.0.1:10000', rps: 1234.56, inflight: 0, cpu: 0, noMaster: '', memoryBytes: null },
   ],
   hosts: [HOST, { ...HOST, name: 'longer-name', state: 'silent', ...UNKNOWN }],
+  pools: [],
   problems: [],
 };
 
@@ -69,6 +71,24 @@ test('two tables under a line of summary, in columns as wide as they need', () =
     'h1           up      http://127.0.0.1:3000  8.0          3     1  50%     26%      2',
     'longer-name  silent  http://127.0.0.1:3000    -          -     -    -       -      -',
   ]);
+});
+
+test('pools have a table of their own where there are others than default', () => {
+  const pool = { name: 'default', hosts: 2, up: 1, rps: 1234.56, inflight: 3, algorithm: '' };
+  assert.is(renderFleet({ ...FLEET, pools: [pool] }), renderFleet(FLEET));
+  const api = { name: 'api', hosts: 0, up: null, rps: null, inflight: null, algorithm: 'adaptive' };
+  assert.equal(
+    renderFleet({ ...FLEET, pools: [api, pool] })
+      .split('\n')
+      .slice(5, 10),
+    [
+      '',
+      'POOL     HOSTS  UP     RPS  IN FLIGHT  ALGORITHM',
+      'api          0   -       -          -  adaptive',
+      'default      2   1  1234.6          3  -',
+      '',
+    ],
+  );
 });
 
 test('what an operator said of a host, and that it has no pool, comes before its state, which is left out when it is up', () => {
@@ -93,14 +113,35 @@ test('what an operator said of a host, and that it has no pool, comes before its
   );
 });
 
+test('pools in maintenance are named with the status that they answer', () => {
+  const maintenance = [
+    { pool: 'api', status: 503 },
+    { pool: 'web', status: 429 },
+  ];
+  assert.is(renderFleet({ ...FLEET, maintenance }).split('\n')[1], 'in maintenance: api (503), web (429)');
+});
+
 test('an empty fleet says that it is empty', () => {
-  assert.equal(renderFleet({ namespace: 'x', master: null, term: null, site: null, balancers: [], hosts: [], problems: [] }).split('\n'), [
-    'fleet x: 0 balancers, 0 hosts; no master at the moment',
-    '',
-    'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
-    '',
-    'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
-  ]);
+  assert.equal(
+    renderFleet({
+      namespace: 'x',
+      master: null,
+      term: null,
+      site: null,
+      maintenance: [],
+      balancers: [],
+      hosts: [],
+      pools: [],
+      problems: [],
+    }).split('\n'),
+    [
+      'fleet x: 0 balancers, 0 hosts; no master at the moment',
+      '',
+      'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
+      '',
+      'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
+    ],
+  );
 });
 
 test('one is no plural, and a master whose term is not known has none', () => {

@@ -182,4 +182,42 @@ test('a host of a pool that the site does not have is shown as unassigned, and s
     ),
   ));
 
+test('each pool of the site has a hash, which goes with the pool, and meercat status has a table of them', () =>
+  withRedis((redis) =>
+    withClients([redis.url], async (client) => {
+      // As an earlier master left it.
+      await client.zadd(KEYS.pools, 1, 'api');
+      await withHosts(['a', 'b'], (a, b) =>
+        withBalancer({ redis: [redis.url], name: 'b1' }, async (each) => {
+          await each.becomes('master');
+          await apply(client, {
+            pools: {
+              web: { hosts: [a.url, b.url], algorithm: 'resource', health: { path: '/health', interval: '100ms' } },
+              cache: {},
+            },
+            routes: [{ to: { web: 1, cache: 0 } }],
+          });
+          b.health = 500;
+          const holds = (pool: string, wanted: Readonly<Record<string, string>>) =>
+            until(
+              async () => {
+                const found = await client.hgetall(KEYS.pool(pool));
+                if (pool === 'web') await ask(each.port);
+                return Object.entries(wanted).every(([field, value]) => found[field] === value) || undefined;
+              },
+              { timeoutMs: SLOW_MS, everyMs: 20, what: `${JSON.stringify(wanted)} of ${pool}` },
+            );
+          await holds('web', { name: 'web', hosts: '2', up: '1', algorithm: 'resource' });
+          await holds('cache', { name: 'cache', hosts: '0', up: '0', rps: '0', inflight: '0', algorithm: '' });
+          await until(async () => Number(await client.hget(KEYS.pool('web'), 'rps')) > 0 || undefined, { timeoutMs: SLOW_MS });
+          const { stdout } = await meercatHere(['status', '--redis', redis.url, '--namespace', KEYS.namespace]);
+          assert.match(stdout, /^POOL +HOSTS +UP .*\ncache +0 +0 +0\.0 +0 +-\nweb +2 +1 +[\d.]+ +\d+ +resource$/m);
+          await apply(client, { pools: { cache: {} }, routes: [{ to: 'cache' }] });
+          await until(async () => (await client.exists(KEYS.pool('web'))) === 0 || undefined, { timeoutMs: SLOW_MS });
+          assert.equal(await client.zrange(KEYS.pools, '0', '-1'), ['cache']);
+        }),
+      );
+    }),
+  ));
+
 test.run();

@@ -51,10 +51,35 @@ function openStage(known: Record<string, string> = {}) {
   };
 }
 
+test('pools in maintenance are passed on, and their beginning and end are logged once', () => {
+  const { take } = openStage({ 'maintenance:old': '{}' });
+  const posted = (maintenance: unknown[], fields: Record<string, string>) =>
+    JSON.stringify({ type: 'settings', algorithm: null, maintenance, fields });
+  const answer = { status: 503, body: null, type: 'text/plain; charset=utf-8' };
+  const both = { 'maintenance:old': '{}', 'maintenance:api': '{"status":429}' };
+  assert.equal(take(both), [
+    posted(
+      [
+        ['old', answer],
+        ['api', { ...answer, status: 429 }],
+      ],
+      both,
+    ),
+    'info an operator put a pool into maintenance {"pool":"api"}',
+  ]);
+  assert.equal(take(both), []);
+  const one = { 'maintenance:api': '{"status":429}' };
+  assert.equal(take(one), [
+    posted([['api', { ...answer, status: 429 }]], one),
+    'info an operator ended the maintenance of a pool {"pool":"old"}',
+  ]);
+});
+
 test('changes are applied, and none twice', () => {
   const { take } = openStage();
   const took = (host: string, state: string) => `info an operator took a host out {"host":"${host}","state":"${state}"}`;
-  const posted = (algorithm: string | null, fields: Record<string, string>) => JSON.stringify({ type: 'settings', algorithm, fields });
+  const posted = (algorithm: string | null, fields: Record<string, string>) =>
+    JSON.stringify({ type: 'settings', algorithm, maintenance: [], fields });
   assert.equal(take({}), []);
   const [first, second, third] = [
     { algorithm: 'resource', 'host:a': 'drained' },

@@ -75,6 +75,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
               clock: monotonicClock(),
               health: TRAFFIC_DEFAULTS,
               tls: { ca: undefined, isInsecure: false },
+              redisBackAtMs: Number.NEGATIVE_INFINITY,
               leaseTtlMs: 1500,
               term: 5,
               mastership: mastershipOf(5),

@@ -309,4 +309,38 @@ test('a host has the weight of its record in DNS, or the site’s, and a change 
   assert.equal(weights(600), [undefined]);
 });
 
+test('a host that some balancers name and others do not is known as such after 5 s, until all do, one goes, or the site names it', () => {
+  const registry = new HostRegistry();
+  const other = { name: 'other', url: NEW };
+  const found = { name: 'found', url: 'http://10.0.0.3:80', authority: 'api.test' };
+  /** All balancers say what they name, and a second passes. */
+  const second = (nowMs: number, statics: Readonly<Record<string, LoadMessage['statics']>>) => {
+    for (const [balancer, those] of Object.entries(statics)) registry.onLoad(say(balancer, { isFull: true, statics: those }), nowMs);
+    registry.tick(nowMs);
+    return [...registry.partlyNamed].map(([host, { by, notBy }]) => `${host}: ${by.join()} not ${notBy.join()}`);
+  };
+  const legacy = { name: 'legacy', url: OLD };
+  /** How the row of that host changed, if it did. */
+  const changes = (nowMs: number) => registry.takeChanges(nowMs).rows.flatMap((row) => (row.name === 'legacy' ? [row.partlyNamed] : []));
+  const differing = { b2: [legacy, other], b1: [other, found], b3: [{ ...other, url: OLD }] };
+  for (let ms = 0; ms < 5000; ms += 1000) assert.equal(second(ms, differing), []);
+  registry.takeChanges(4000);
+  assert.equal(second(5000, differing), ['legacy: b2 not b1,b3']);
+  assert.equal(changes(5000), [{ by: ['b2'], notBy: ['b1', 'b3'] }]);
+  second(6000, differing);
+  assert.equal(changes(6000), [], 'it is noted once');
+  assert.equal(second(7000, { ...differing, b3: [other, legacy], b1: [other, legacy] }), []);
+  assert.equal(changes(7000), [undefined]);
+  for (let ms = 8000; ms < 13_000; ms += 1000) second(ms, differing);
+  assert.equal(second(13_000, differing), ['legacy: b2 not b1,b3']);
+  const site = siteOf(`version: 1\npools: { default: { hosts: [{ url: "${OLD}", name: legacy }] } }\nroutes: [{ to: default }]\n`);
+  registry.nameSite(site, 13_500);
+  assert.equal(second(14_000, differing), []);
+  registry.nameSite(null, 14_500);
+  for (let ms = 15_000; ms < 21_000; ms += 1000) second(ms, { b2: [legacy], b1: [] });
+  assert.equal(second(21_000, { b2: [legacy], b1: [] }), ['legacy: b2 not b1']);
+  for (let ms = 22_000; ms < 25_000; ms += 1000) second(ms, { b2: [legacy] });
+  assert.equal(second(25_000, { b2: [legacy] }), [], 'the other one is gone');
+});
+
 test.run();

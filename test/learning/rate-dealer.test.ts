@@ -3,7 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MAX_DEALT_KEYS, MAX_GRANTED_KEYS, RateDealer } from '../../lib/learning/rate-dealer.js';
-import { FleetRates, MAX_KEYS } from '../../lib/routing/fleet-rates.js';
+import { FleetRates, fractionsOf, MAX_KEYS } from '../../lib/routing/fleet-rates.js';
 import { keyOf } from '../../lib/routing/key-hash.js';
 import type { KeyDemand, KeyGrant, LimitReport } from '../../lib/routing/limit-types.js';
 import { RateCells } from '../../lib/routing/rate-cells.js';
@@ -124,7 +124,7 @@ test('nothing is dealt out before a new master can have heard everyone', () => {
 });
 
 test('a balancer applies its own fraction, or the rest, and reports no more keys than a message may have', () => {
-  const rates = new FleetRates('b');
+  const rates = new FleetRates();
   const cells = new RateCells(8192);
   const limiters = Array.from({ length: 6 }, (_, index) => new RateLimiter(`l${index}`, { ...RULE, burst: 2 }, cells, 2500));
   rates.setLimiters(limiters);
@@ -140,7 +140,7 @@ test('a balancer applies its own fraction, or the rest, and reports no more keys
     { ...row, balancer: 'b' },
   ];
   const grant = { limit: 'l0', key: keyOf(0, 5), rest: 0.25, fractions: [[1, 0.5] as const] };
-  rates.take({ term: 1, seq: 1, pools: [], shares, keys: [grant, { ...grant, key: keyOf(0, 6), fractions: [] }] }, 0);
+  rates.take(fractionsOf({ term: 1, seq: 1, pools: [], shares, keys: [grant, { ...grant, key: keyOf(0, 6), fractions: [] }] }, 'b'), 0);
   const allowed = [5, 6].map((key) => {
     let count = 0;
     for (let ms = 0; ms < 10_000; ms++) if (limiters[0]?.check(0, key, ms) === true) count++;

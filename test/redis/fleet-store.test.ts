@@ -44,7 +44,7 @@ test('a heartbeat writes the balancer’s hash for 3 s and its place, and return
       name: { kind: 'ours' },
       wasListed: false,
       isListed: true,
-      settings: { algorithm: null, operatorStates: new Map(), wrong: 0, fields: new Map() },
+      settings: { algorithm: null, operatorStates: new Map(), maintenance: new Map(), wrong: 0, fields: new Map() },
       denied: null,
       siteMark: NO_SITE_MARK,
     });
@@ -241,7 +241,13 @@ test('on a full Redis a heartbeat still returns the state of the fleet', () =>
         name: { kind: 'ours' },
         wasListed: false,
         isListed: false,
-        settings: { algorithm: 'resource', operatorStates: new Map(), wrong: 0, fields: new Map([['algorithm', 'resource']]) },
+        settings: {
+          algorithm: 'resource',
+          operatorStates: new Map(),
+          maintenance: new Map(),
+          wrong: 0,
+          fields: new Map([['algorithm', 'resource']]),
+        },
         denied: null,
         siteMark: NO_SITE_MARK,
       });

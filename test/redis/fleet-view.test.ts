@@ -27,8 +27,10 @@ test('an empty Redis is an empty fleet', () =>
       master: null,
       term: null,
       site: null,
+      maintenance: [],
       balancers: [],
       hosts: [],
+      pools: [],
       problems: [],
     });
   }));
@@ -52,6 +54,7 @@ test('data written by balancers and the master is read back', () =>
       [counterField('requests')]: 17,
     });
     await client.hset(KEYS.master, 'name', 'b1');
+    await client.hset(KEYS.settings, 'maintenance:api', '{"status":429}');
     await client.hset(KEYS.settings, 'host:h10', 'drained', 'host:h2', 'drunk', 'host:gone', 'ejected', 'algorithm', 'resource');
     const rows = [
       buildRow('h10', {
@@ -63,13 +66,15 @@ test('data written by balancers and the master is read back', () =>
       buildRow('h2', { cpu: 0.5, ageMs: 1000, fleetRps: 7, inflight: 2, longLived: 1 }),
     ];
     await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
-    await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null }, Date.parse(since));
+    const pools = [{ name: 'api', hosts: 3, up: 2, rps: 7.31, inflight: 4, algorithm: 'adaptive' as const }];
+    await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null, pools }, Date.parse(since));
     const fleet = await readFleet(client, KEYS);
     assert.equal(fleet, {
       namespace: 'view-test',
       master: 'b1',
       term: 3,
       site: null,
+      maintenance: [{ pool: 'api', status: 429 }],
       balancers: [
         {
           name: 'b1',
@@ -123,6 +128,7 @@ test('data written by balancers and the master is read back', () =>
           reported: null,
         },
       ],
+      pools: [{ name: 'api', hosts: 3, up: 2, rps: 7.3, inflight: 4, algorithm: 'adaptive' }],
       problems: [
         'view-test:settings: 1 field is not understood and ignored',
         'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
@@ -278,7 +284,8 @@ test('a host that cannot be read makes the read reject: it is not taken for one 
       const rows = ['a', 'b'].map((name) => buildRow(name));
       await admin.set(KEYS.term, `1 ${mastershipOf(1)}`);
       await writeHosts(admin, KEYS, { message: buildTable(1, 1, rows), rows, snapshot: null }, 1e12);
-      for (const key of [KEYS.balancers, KEYS.master, KEYS.term, KEYS.settings]) await admin.call('ACL', 'SETUSER', 'ann', `%R~${key}`);
+      for (const key of [KEYS.balancers, KEYS.pools, KEYS.master, KEYS.term, KEYS.settings])
+        await admin.call('ACL', 'SETUSER', 'ann', `%R~${key}`);
       const error = await readFleet(ann, KEYS).then(
         () => null,
         (thrown: unknown) => thrown as Error,

@@ -6,7 +6,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HostRow, HostTable } from '../../lib/model.js';
 import type { Commands } from '../../lib/redis/connect.js';
-import { HOST_TTL_MS, readHostNames, readSnapshot, TABLE_TTL_MS, type WriteOutcome, writeHosts } from '../../lib/redis/host-store.js';
+import {
+  HOST_TTL_MS,
+  readHostNames,
+  readPoolNames,
+  readSnapshot,
+  TABLE_TTL_MS,
+  type WriteOutcome,
+  writeHosts,
+} from '../../lib/redis/host-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { decodeTable } from '../../lib/redis/table-message.js';
 import { type RedisOptions, type TestRedis, until, withRedis } from '../support/brackets.js';
@@ -85,6 +93,8 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       weight: '1',
       unassigned: '',
       conflict: '',
+      named_by: '',
+      not_named_by: '',
       reported: '2026-01-02T03:04:05.000Z',
     });
     assert.equal([await client.hget(KEYS.host('api/h1'), 'pool'), await readHostNames(client, KEYS)], ['api', ['api/h1', 'h1', 's1']]);
@@ -275,6 +285,36 @@ test('a snapshot is null when there is none, and a reason when it is garbage', (
       const opened = await readSnapshot(client, KEYS);
       assert.equal(opened?.ok === false ? opened.reason : opened, reason);
     }
+  }));
+
+test('pools are stored beside the hosts, and removed, and a fenced master stores none', () =>
+  withStage({}, async ({ client }) => {
+    const pool = (name: string) => ({ name, hosts: 3, up: 2, rps: 7.36, inflight: 4, algorithm: 'adaptive' as const });
+    const rows = [buildRow('h1'), buildRow('api/h1', { url: 'http://h1:8080' })];
+    const write = (seq: number, fields: object, term = 3) =>
+      writeHosts(client, KEYS, { message: buildTable(term, seq, rows), snapshot: null, rows, ...fields }, NOW_MS);
+    await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
+    assert.equal(await write(1, { pools: [pool('api'), pool('web')] }), { kind: 'written' });
+    assert.equal(await client.hgetall(KEYS.pool('api')), {
+      name: 'api',
+      hosts: '3',
+      up: '2',
+      rps: '7.4',
+      inflight: '4',
+      algorithm: 'adaptive',
+    });
+    const ttlMs = await client.pttl(KEYS.pool('web'));
+    assert.ok(ttlMs > 0 && ttlMs <= HOST_TTL_MS, String(ttlMs));
+    assert.equal(await readPoolNames(client, KEYS), ['api', 'web']);
+    const message = { ...buildTable(3, 2, []), gone: ['h1'] };
+    assert.equal(await write(2, { message, rows: [], pools: [{ ...pool('api'), algorithm: null }], gonePools: ['web', 'x'] }), {
+      kind: 'written',
+    });
+    assert.equal([await readPoolNames(client, KEYS), await readHostNames(client, KEYS)], [['api'], ['api/h1']]);
+    assert.equal(await client.exists(KEYS.pool('web'), KEYS.host('h1'), KEYS.host('api/h1'), KEYS.pool('api')), 2);
+    assert.is(await client.hget(KEYS.pool('api'), 'algorithm'), '');
+    assert.equal(await write(3, { pools: [pool('late')], gonePools: ['api'] }, 2), { kind: 'fenced', term: 3 });
+    assert.equal(await readPoolNames(client, KEYS), ['api']);
   }));
 
 test.run();

@@ -8,7 +8,9 @@ import { heartbeat, restoreFleet } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { createLeaseStore } from '../../lib/redis/lease-store.js';
 import { parseSettings, changeSettings, readSettings, readWord, writeOperatorState } from '../../lib/redis/settings.js';
-import type { OperatorState } from '../../lib/model.js';
+import * as fc from 'fast-check';
+import { encodeMaintenance } from '../../lib/redis/maintenance.js';
+import { MAX_POOLS, type OperatorState } from '../../lib/model.js';
 import { withRedis } from '../support/brackets.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -55,6 +57,42 @@ test('valid fields are used, and invalid ones are counted', () => {
       JSON.stringify(fields),
     );
   }
+});
+
+test('pools in maintenance are read as JSON with defaults, and what no answer can have is counted', () => {
+  const good: readonly (readonly [value: string, status: number, body: string | null])[] = [
+    ['{}', 503, null],
+    ['{"status":200,"body":"ok","type":"text/html; charset=utf-8"}', 200, 'ok'],
+    ['{"body":"später","more":1}', 503, 'später'],
+  ];
+  for (const [value, status, body] of good) {
+    const { maintenance, wrong } = parseSettings({ 'maintenance:api': value });
+    assert.equal([wrong, maintenance.get('api')?.status, maintenance.get('api')?.body], [0, status, body], value);
+  }
+  const wrong = [
+    ...['', 'on', '[]', 'null', '7', '{"status":"503"}', '{"status":199}', '{"status":600}', '{"status":503.5}', '{"body":7}'],
+    ...['{"type":"text"}', '{"type":"text/plain\\r\\nX: 1"}', `{"body":"${'x'.repeat(3400)}"}`],
+  ];
+  for (const value of wrong)
+    assert.equal(
+      [parseSettings({ 'maintenance:api': value }).wrong, parseSettings({ 'maintenance:api': value }).maintenance.size],
+      [1, 0],
+      value,
+    );
+  for (const field of ['maintenance:', 'maintenance:a/b', 'maintenance:a b', 'Maintenance:api', 'maintenance'])
+    assert.is(parseSettings({ [field]: '{}' }).wrong, 1, field);
+  assert.is(parseSettings({ 'maintenance:api': 'none' }).wrong, 0);
+  const many = parseSettings(Object.fromEntries(Array.from({ length: MAX_POOLS + 1 }, (_, i) => [`maintenance:p${i}`, '{}'])));
+  assert.equal([many.maintenance.size, many.wrong], [MAX_POOLS, 1]);
+});
+
+test('what is written is what is read, for any answer that fits', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 200, max: 599 }), fc.option(fc.string({ maxLength: 200, unit: 'grapheme' })), (status, body) => {
+      const maintenance = { status, body, type: 'text/plain; charset=utf-8' };
+      assert.equal(parseSettings({ 'maintenance:x': encodeMaintenance(maintenance) }).maintenance.get('x'), maintenance);
+    }),
+  );
 });
 
 test('operator states beyond the table’s capacity are counted as wrong', () => {

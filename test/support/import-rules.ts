@@ -46,7 +46,7 @@ const FILES_MAY_IMPORT: readonly string[] = ['config'];
 /** Files without I/O that the simulation runs as they are, in folders that the lab may not import. */
 const SIMULATED: ReadonlySet<string> = new Set([
   'lib/hosts/host-registry.js',
-  'lib/hosts/stored-hosts.js',
+  'lib/hosts/stored-hashes.js',
   'lib/fleet/table-order.js',
   'lib/fleet/own-loads.js',
 ]);

@@ -99,6 +99,7 @@ export function buildTrafficStage(
     reasonLog: undefined,
     ids: undefined,
     policy,
+    limit: undefined,
     affinity: undefined,
   };
   return {

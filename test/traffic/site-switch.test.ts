@@ -10,6 +10,7 @@ import type { NamedPool } from '../../lib/table/pool-indexes.js';
 import { TableWriter } from '../../lib/table/writer.js';
 import type { Host } from '../../lib/traffic/host/host.js';
 import { Affinities } from '../../lib/traffic/affinities.js';
+import { RateLimits } from '../../lib/traffic/rate-limits.js';
 import { SiteSwitch } from '../../lib/traffic/site-switch.js';
 import { siteOf } from '../support/site-documents.js';
 import { buildTrafficStage } from '../support/traffic-context.js';
@@ -42,7 +43,7 @@ function withSwitch(fn: (stage: ReturnType<typeof open>) => void): void {
 
 /** A switch whose table knows the hosts of both pools. */
 function open() {
-  const { columns, hosts, context, config, stop } = buildTrafficStage(() => 0);
+  const { columns, hosts, deadlines, context, config, stop } = buildTrafficStage(() => 0);
   const gone: string[][] = [];
   const site = new SiteSwitch({
     shared: context,
@@ -58,6 +59,8 @@ function open() {
     columns,
     config: { ...config, algorithm: 'adaptive' },
     hosts,
+    deadlines,
+    rates: new RateLimits({ namespace: 'test', answerMs: 1000, isTrusted: () => false }),
     random: new Random(1),
     policyOf: (algorithm) => createPolicy(algorithm, new Random(1)),
     onGone: (pools) => void gone.push([...pools]),

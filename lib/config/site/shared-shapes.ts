@@ -1,6 +1,6 @@
 // Shapes that pools and routes share: names of pools, fixed answers, and keys by which requests are distinguished.
 
-import { isPoolName, POOL_RULE } from '../../redis/names.js';
+import { isPoolName, MEDIA_TYPE, POOL_RULE } from '../../redis/names.js';
 import { quoted } from './problems.js';
 import { either, type Fitted, type KeyRule, needed, object, optional } from './shapes.js';
 import { choice, fieldName, integer, parameterName, text } from './value-shapes.js';
@@ -23,7 +23,7 @@ export const POOL_KEYS: KeyRule = {
 const body = text({ wanted: 'text', pattern: /^/, maxLength: MAX_BODY });
 const mediaType = text({
   wanted: 'a media type such as text/plain',
-  pattern: /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/,
+  pattern: MEDIA_TYPE,
   maxLength: 256,
 });
 

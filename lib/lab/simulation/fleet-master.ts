@@ -2,7 +2,7 @@
 // table at the product's intervals (lib/hosts/mastership.ts), in virtual time.
 
 import { HostRegistry, TICK_MS } from '../../hosts/host-registry.js';
-import { SNAPSHOT_EVERY_MS } from '../../hosts/stored-hosts.js';
+import { SNAPSHOT_EVERY_MS } from '../../hosts/stored-hashes.js';
 import type { Costs, HostRow, HostTable, LoadMessage, Report } from '../../model.js';
 import { ExchangeBudget, gatherMs, loadIntervalMs } from '../../redis/load-interval.js';
 import { TRAFFIC_DEFAULTS } from '../../config/traffic-config.js';

@@ -4,7 +4,7 @@
 import { RateDealer } from '../../learning/rate-dealer.js';
 import { ShareMaster } from '../../learning/share-master.js';
 import { InflightShare, SHARE_CELLS, ShareKeeper } from '../../routing/fleet-limit.js';
-import { FleetRates } from '../../routing/fleet-rates.js';
+import { FleetRates, fractionsOf } from '../../routing/fleet-rates.js';
 import { FleetShares } from '../../routing/fleet-shares.js';
 import { RateCells } from '../../routing/rate-cells.js';
 import { RateLimiter } from '../../routing/rate-limit.js';
@@ -105,7 +105,7 @@ export class LimitFleet {
     const shares = new FleetShares(name, 'i', this.#leaseMs);
     shares.setPools([new ShareKeeper(POOL, cells, inflight, balancers, this.#leaseMs)]);
     const limiter = new RateLimiter(LIMIT, rate, new RateCells(CELLS), this.#leaseMs);
-    const rates = new FleetRates(name);
+    const rates = new FleetRates();
     rates.setLimiters([limiter]);
     rates.setBalancers(balancers);
     return {
@@ -192,9 +192,9 @@ export class LimitFleet {
   };
 
   readonly #apply = (index: number, grants: ReturnType<ShareMaster['deal']>): void => {
-    const { isAlive, hasRedis, shares, rates } = this.#members[index] as Member;
+    const { name, isAlive, hasRedis, shares, rates } = this.#members[index] as Member;
     if (!isAlive || !hasRedis || !shares.take(grants, this.#queue.nowMs)) return;
-    rates.take(grants, this.#queue.nowMs);
+    rates.take(fractionsOf(grants, name), this.#queue.nowMs);
     this.#report(index, ANSWER);
   };
 

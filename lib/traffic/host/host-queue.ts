@@ -42,13 +42,14 @@ export class HostQueue {
     });
   }
 
-  /** Room for one request: the first whose client still waits gets it. */
-  letIn(): void {
+  /** Room for one request: the first whose client still waits gets it. False if there is none. */
+  letIn(): boolean {
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       this.#deadlines.remove(waiter);
       waiter.resolve('room');
-      if (waiter.isWaiting()) return;
+      if (waiter.isWaiting()) return true;
     }
+    return false;
   }
 
   /** Dismisses requests whose clients have gone. */

@@ -8,11 +8,14 @@ import type { RoutedBy } from '../log/pick-log.js';
 import type { AnswerCode } from '../wire/answers.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import type { CompiledAction } from './route-actions.js';
+import type { RouteLimit } from './route-limit.js';
 
 /** One route. */
 export interface CompiledRoute<Pool> {
   readonly by: RoutedBy;
   readonly action: CompiledAction;
+  /** Undefined: as many requests as come. */
+  readonly limit: RouteLimit | undefined;
   /** The pools that it leads to, in the order of the action's. */
   readonly pools: readonly Pool[];
 }

@@ -18,6 +18,7 @@ import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
 import type { HostPreference, PoolAffinity } from './pool-affinity.js';
 import { pick, type PickContext } from './pick.js';
+import type { PoolLimit } from './pool-limit.js';
 import { requestIdOf, type RoutedBy } from '../log/pick-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
@@ -25,7 +26,7 @@ import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
-import { waitFor, whyBusy } from './waiting.js';
+import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
 /** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
@@ -57,6 +58,8 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   respond: PreparedAnswer | undefined;
   /** Replaced as a whole when the site or an operator sets another algorithm. */
   policy: Policy;
+  /** The fleet's limit on requests in flight to the pool; undefined: none. */
+  limit: PoolLimit | undefined;
   /** How requests of one client come to one host; undefined: they need not. */
   affinity: PoolAffinity | undefined;
 }
@@ -99,7 +102,9 @@ class Exchange implements AttemptOwner, Story {
   /** The slot of the host that failed the last attempt; -1: none. */
   #excluded = -1;
   #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
-  /** Deadline for waiting in host queues; NaN until it first waits. */
+  /** The limit of which it has a place; undefined: none. */
+  #place: PoolLimit | undefined;
+  /** Deadline for waiting in queues; NaN until it first waits. */
   #queueDeadlineMs = Number.NaN;
   #isOver = false;
 
@@ -115,7 +120,7 @@ class Exchange implements AttemptOwner, Story {
     const { count, routing } = this.#context;
     try {
       count('requests');
-      if (routing.site === undefined) this.#enter();
+      if (routing.site === undefined) this.#toPool();
       else this.#route(routing.site);
     } catch (error) {
       this.#fail(error);
@@ -133,8 +138,13 @@ class Exchange implements AttemptOwner, Story {
       this.#refuse(route.code, route.reason);
       return;
     }
-    const { action, pools } = route;
     this.routedBy = route.by;
+    const { action, limit, pools } = route;
+    if (limit !== undefined && !limit.admits(client, this.startedMs)) {
+      this.#openInLog();
+      this.#limit('limited_rate', limit.refusal(), `more requests than the rate limit of the route in line ${route.by.line} allows`);
+      return;
+    }
     if (action.kind === 'answer') {
       this.#answer(() => answerByRoute(client, action, schemeOf(client.facts, client.head.headers)));
       return;
@@ -143,10 +153,15 @@ class Exchange implements AttemptOwner, Story {
     this.#context.use.requests--;
     this.#context = pools[action.split.next()] as ExchangeContext;
     this.#context.use.requests++;
-    const { respond } = this.#context;
-    this.pool = this.#context.name;
+    this.#toPool();
+  }
+
+  /** The request belongs to a pool, which may be in maintenance. */
+  #toPool(): void {
+    const { respond, name } = this.#context;
+    this.pool = name;
     if (respond === undefined) this.#enter();
-    else this.#answer(() => client.answerWith(respond));
+    else this.#answer(() => this.#client.answerWith(respond));
   }
 
   /** Answers as the site says, without a host. */
@@ -167,8 +182,7 @@ class Exchange implements AttemptOwner, Story {
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, costs, ids, hosts, name, affinity } = this.#context;
-    this.pool = name;
+    const { budget, classes, costs, ids, hosts, affinity } = this.#context;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
@@ -181,7 +195,7 @@ class Exchange implements AttemptOwner, Story {
         classes.name(this.#classId) ?? '',
         this.#cost,
         (costs.classCost[this.#classId] as number) > 0,
-        name,
+        this.pool,
         this.routedBy,
       );
     if (refusal !== undefined) {
@@ -189,7 +203,35 @@ class Exchange implements AttemptOwner, Story {
       return;
     }
     if (affinity !== undefined) this.#preference = affinity.preferenceOf(this.#client);
-    this.#pick(this.startedMs);
+    this.#takePlace(this.startedMs);
+  }
+
+  /** Takes a place among the requests that the fleet may have in flight to the pool. */
+  #takePlace(nowMs: number): void {
+    const { limit } = this.#context;
+    if (limit === undefined || limit.tryBegin(nowMs)) {
+      this.#place = limit;
+      this.#pick(nowMs);
+    } else {
+      void this.#waitForPlace(limit, nowMs);
+    }
+  }
+
+  async #waitForPlace(limit: PoolLimit, fromMs: number): Promise<void> {
+    const { clock, timeouts } = this.#context;
+    try {
+      if (Number.isNaN(this.#queueDeadlineMs)) this.#queueDeadlineMs = fromMs + timeouts.queueTimeoutMs;
+      const turn = await waitForPlace(this.#context, this.#client, limit, this.#queueDeadlineMs);
+      const nowMs = clock();
+      this.queuedMs += nowMs - fromMs;
+      if (turn === 'room') this.#place = limit;
+      if (this.#client.isGone) this.#loseClient();
+      else if (turn === 'room') this.#pick(nowMs);
+      else if (turn === 'again') this.#takePlace(nowMs);
+      else this.#limit('limited_fleet', limit.answer, whyLimited(turn, timeouts.queueTimeoutMs));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #pick(nowMs: number): void {
@@ -281,6 +323,15 @@ class Exchange implements AttemptOwner, Story {
     this.#record();
   }
 
+  /** Ends the request with 429, since a limit of the fleet is reached. */
+  #limit(counter: 'limited_fleet' | 'limited_rate', answer: PreparedAnswer, reason: string): void {
+    this.#context.count(counter);
+    this.#context.count('requests_failed');
+    this.#note('refused', reason, null);
+    this.#client.answerWith(answer);
+    this.#record();
+  }
+
   /** Logs a failure. @param host the host that was asked; null: none */
   #note(outcome: LoggedOutcome, reason: string, host: string | null): void {
     const { reasonLog, ids } = this.#context;
@@ -315,6 +366,7 @@ class Exchange implements AttemptOwner, Story {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#context.use.requests--;
+    this.#place?.end(this.#context.clock());
     this.#onEnd(this.#client, fault);
   }
 }

@@ -1,9 +1,11 @@
-// The wait of a request for a host at its in-flight limit: how it ends, and why it is given up.
+// The wait of a request for a place among those that the fleet may have in flight to the pool, and for a host at its in-flight
+// limit: how it ends, and why it is given up.
 
 import { formatDuration } from '../../config/config.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
 import type { AttemptContext } from './attempt-context.js';
+import type { PoolLimit } from './pool-limit.js';
 
 /**
  * How a wait ended: there is `room`; another pick must be made (`again`); the queue was `full` at the start; the deadline
@@ -38,6 +40,30 @@ export async function waitFor(
     return 'late';
   }
   return end === 'room' && isUsable && hosts.hasRoom(host) ? 'room' : 'again';
+}
+
+/** Waits for a place, unless the queue is full; it is taken if the result is `room`. The wait also ends when the client goes away. */
+export async function waitForPlace(
+  { count }: Pick<AttemptContext, 'count'>,
+  client: ClientSide,
+  limit: PoolLimit,
+  deadlineMs: number,
+): Promise<Turn> {
+  if (limit.isQueueFull) return 'full';
+  count('requests_queued');
+  const end = await limit.wait(deadlineMs, () => !client.isGone);
+  if (end === 'room') return 'room';
+  if (client.isGone) return 'gone';
+  if (end === 'gone') return 'again';
+  count('timeouts_queue');
+  return 'late';
+}
+
+/** Why a request is refused that found no place. */
+export function whyLimited(turn: Turn, queueTimeoutMs: number): string {
+  return turn === 'full'
+    ? 'the fleet has as many requests in flight to the pool as it may (limits.fleet), and the queue is full (limits.queue)'
+    : `no place among the requests of the fleet (limits.fleet) within ${formatDuration(queueTimeoutMs)} (limits.queueTimeout)`;
 }
 
 /** Why a request that waited is refused. */

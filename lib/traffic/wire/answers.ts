@@ -12,6 +12,7 @@ export type AnswerCode =
   | 'MEERCAT_BODY_TOO_LARGE'
   | 'MEERCAT_URL_TOO_LONG'
   | 'MEERCAT_EXPECTATION_FAILED'
+  | LimitCode
   | 'MEERCAT_HEAD_TOO_LARGE'
   | 'MEERCAT_INTERNAL'
   | 'MEERCAT_METHOD_UNKNOWN'
@@ -19,10 +20,14 @@ export type AnswerCode =
   | 'MEERCAT_BAD_RESPONSE'
   | 'MEERCAT_NO_HOST'
   | 'MEERCAT_BUSY'
+  | 'MEERCAT_MAINTENANCE'
   | 'MEERCAT_OVERLOADED'
   | 'MEERCAT_TOO_MANY_CONNECTIONS'
   | 'MEERCAT_HOST_TIMEOUT'
   | 'MEERCAT_LOOP';
+
+/** Why a limit of the fleet refused a request. */
+export type LimitCode = 'MEERCAT_RATE_LIMITED' | 'MEERCAT_FLEET_LIMIT';
 
 /** All answers of our own; docs/http.md lists them. */
 export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; readonly reason: string; readonly message: string }>> = {
@@ -33,6 +38,8 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
   MEERCAT_BODY_TOO_LARGE: { status: 413, reason: 'Content Too Large', message: "the request's body or a part of its framing is too large" },
   MEERCAT_URL_TOO_LONG: { status: 414, reason: 'URI Too Long', message: "the request's target is too long" },
   MEERCAT_EXPECTATION_FAILED: { status: 417, reason: 'Expectation Failed', message: 'only 100-continue can be expected' },
+  MEERCAT_RATE_LIMITED: { status: 429, reason: 'Too Many Requests', message: 'there are more requests than the rate limit allows' },
+  MEERCAT_FLEET_LIMIT: { status: 429, reason: 'Too Many Requests', message: 'as many requests are in flight as may be' },
   MEERCAT_HEAD_TOO_LARGE: { status: 431, reason: 'Request Header Fields Too Large', message: "the request's head is too large" },
   MEERCAT_INTERNAL: { status: 500, reason: 'Internal Server Error', message: 'the balancer failed on this request' },
   MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is too long to be known' },
@@ -40,6 +47,7 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
   MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
   MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
   MEERCAT_BUSY: { status: 503, reason: 'Service Unavailable', message: 'all hosts have as many requests as they may' },
+  MEERCAT_MAINTENANCE: { status: 503, reason: 'Service Unavailable', message: 'the service is in maintenance' },
   MEERCAT_OVERLOADED: { status: 503, reason: 'Service Unavailable', message: 'the balancer is short of memory' },
   MEERCAT_TOO_MANY_CONNECTIONS: { status: 503, reason: 'Service Unavailable', message: 'there are too many connections' },
   MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
@@ -78,6 +86,11 @@ export function answerText(code: AnswerCode, { isHead, isKept, methods = [] }: A
   // If any method is served, Allow can't list them all: it names the usual ones.
   const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
   return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}\r\n\r\n${isHead ? '' : body}`;
+}
+
+/** The body of one of our answers: JSON. */
+export function ownBodyOf(code: AnswerCode): string {
+  return (PREPARED.get(code) as Prepared).body;
 }
 
 /** The body length (bytes) of one of our answers. */

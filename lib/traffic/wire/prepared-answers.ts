@@ -2,9 +2,10 @@
 // 503 and 504 with a body of the pool's. Only Date, Connection and Location differ from one request to the next.
 
 import { STATUS_CODES } from 'node:http';
+import type { Maintenance } from '../../model.js';
 import { latin1Of } from '../../routing/target-tokens.js';
 import type { FixedAnswer, SitePool } from '../../site-model.js';
-import { type AnswerCode, ANSWERS } from './answers.js';
+import { type AnswerCode, ANSWERS, type LimitCode, ownBodyOf } from './answers.js';
 import { CLOSED, dateLine, KEPT } from './connection-lines.js';
 import type { HeaderEdit } from './header-edit.js';
 import { linesOf } from './headers.js';
@@ -34,12 +35,32 @@ export function prepareRedirect(status: number, edit?: HeaderEdit): PreparedAnsw
   return prepare(status, '', '', [], true, edit);
 }
 
+/** When clients may come back to a pool in maintenance, in seconds: an operator ends it, who works in minutes. */
+const MAINTENANCE_RETRY_S = 60;
+
+/** Prepares what a pool in maintenance answers. @param bodies of the pool, for answers of our own */
+export function prepareMaintenance({ status, body, type }: Maintenance, bodies: SitePool['answers']): PreparedAnswer {
+  const own = { body: ownBodyOf('MEERCAT_MAINTENANCE'), type: 'application/json' };
+  const given = body === null ? ((status === 503 ? bodies['503'] : undefined) ?? own) : { body, type };
+  const hasContent = !WITHOUT_CONTENT.has(status);
+  const headers = [...(hasContent ? ['Content-Type', given.type] : []), 'Cache-Control', 'no-store'];
+  if (status === 503) headers.push('Retry-After', String(MAINTENANCE_RETRY_S));
+  return prepare(status, 'MEERCAT_MAINTENANCE', status === 205 || !hasContent ? '' : given.body, headers, hasContent, undefined);
+}
+
 /** Prepares one of our own answers with a body of the site. */
 function prepareOwn(code: AnswerCode, { body, type }: Omit<FixedAnswer, 'status'>): PreparedAnswer {
   const { status } = ANSWERS[code];
   const headers = ['Content-Type', type, 'Cache-Control', 'no-store'];
   if (status === 503) headers.push('Retry-After', '1');
   return prepare(status, code, body, headers, true, undefined);
+}
+
+/** Prepares the answer to a request that is refused by a limit of the fleet. @param fields what they say of it */
+export function prepareLimited(code: LimitCode, fields: readonly string[]): PreparedAnswer {
+  const { status, message } = ANSWERS[code];
+  const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store', ...fields];
+  return prepare(status, code, `${JSON.stringify({ error: code, message })}\n`, headers, true, undefined);
 }
 
 /** Our own answers with a body of the site, by code. */

@@ -2,14 +2,14 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { StoredHosts } from '../../lib/hosts/stored-hosts.js';
+import { StoredHashes } from '../../lib/hosts/stored-hashes.js';
 
 const test = suite('stored hosts');
 
 const NO_NEWS: ReadonlySet<string> = new Set();
 
 test('a changed host is stored at once if it never was, and later not too often', () => {
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
   for (const name of ['a', 'b', 'c']) stored.changed(name);
   assert.equal(stored.take(2, NO_NEWS, 0), ['a', 'b'], 'at most so many, the oldest first');
   assert.is(stored.isAnyDue(0), true);
@@ -23,7 +23,7 @@ test('a changed host is stored at once if it never was, and later not too often'
 });
 
 test('a host that could not be stored is due again once marked as changed', () => {
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
   stored.changed('a');
   assert.equal(stored.take(9, NO_NEWS, 0), ['a']);
   stored.changed('a');
@@ -32,7 +32,7 @@ test('a host that could not be stored is due again once marked as changed', () =
 });
 
 test('an unchanged host is refreshed before it expires, and one that left is not', () => {
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
   for (const name of ['a', 'b']) stored.changed(name);
   stored.take(9, NO_NEWS, 0);
   stored.tick(3999);
@@ -43,7 +43,7 @@ test('an unchanged host is refreshed before it expires, and one that left is not
 });
 
 test('with many hosts each is stored less often', () => {
-  const stored = new StoredHosts();
+  const stored = new StoredHashes();
   const names = Array.from({ length: 1000 }, (_, i) => `h${i}`);
   for (const name of names) stored.changed(name);
   stored.take(1000, NO_NEWS, 0);

@@ -1,4 +1,4 @@
-// Decides which hosts' hashes are written: those that changed, but not too often, since people read them and with many
+// Decides which hashes of hosts or pools are written: those that changed, but not too often, since people read them and with many
 // hosts they are most of the master's work; and all of them periodically, before they expire. Has no clock and does no
 // I/O.
 
@@ -16,7 +16,7 @@ const MAX_WAIT_MS = 4000;
 const WAIT_MS_PER_HOST = 3;
 
 /** The stored hosts. */
-export class StoredHosts {
+export class StoredHashes {
   readonly #storedAtMs = new Map<string, number>();
   /** Hosts whose stored hash is stale, oldest first. */
   readonly #old = new Set<string>();
