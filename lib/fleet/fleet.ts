@@ -174,8 +174,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
-  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const reader = createDocumentReader();
+  const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, reader.read, {
     ...{ client, keys, gate, signer, clock, count, log },
     held: () => (lease.state.phase === 'master' ? lease.state : null),

@@ -97,13 +97,25 @@ export class HostRegistry {
       entry.isUnassigned = isUnassigned;
       this.#pending.noteRow(entry.name);
     }
-    for (const name of this.#named.takeSite(siteHostsOf(site))) {
-      const entry = this.#entries.get(name);
-      // At once: unlike the hosts of a balancer that restarts, it is not about to be named again.
-      if (entry !== undefined && !entry.hasAgent && !this.#named.isNamed(name)) this.#remove(entry, 'the site names it no more', nowMs);
+    const concerned = this.#named.takeSite(siteHostsOf(site));
+    this.#removeUnnamed(site, concerned, nowMs);
+    for (const name of concerned) {
       this.#settleUrl(name, nowMs);
-      // Its weight may have changed.
+      // Balancers took out what the site names no more: they learn which of these stay.
       this.#pending.noteRow(name);
+    }
+  }
+
+  /**
+   * Removes hosts that are gone with the site before, at once; also those of a pool that only the site can name, when an
+   * earlier master knew them. Elsewhere a balancer that restarts may be about to name them.
+   */
+  #removeUnnamed(site: Site | null, concerned: ReadonlySet<string>, nowMs: number): void {
+    const found = site?.pools.filter(({ hosts }) => hosts.some(({ discovery }) => discovery !== 'none')) ?? [];
+    const open = new Set([DEFAULT_POOL, ...found.map(({ name }) => name)]);
+    for (const entry of this.#entries.values()) {
+      const isGone = concerned.has(entry.name) || !open.has(poolOf(entry.name));
+      if (isGone && !entry.hasAgent && !this.#named.isNamed(entry.name)) this.#remove(entry, 'the site names it no more', nowMs);
     }
   }
 

@@ -19,6 +19,8 @@ export interface SiteLoadCounts {
   readonly right: number;
   /** Requests by how they failed: a status, `lost`, or a host of another pool. */
   readonly failed: Readonly<Record<string, number>>;
+  /** Answers of hosts that only versions before name, longer after their end than a balancer should take. */
+  readonly late: number;
   /** Connections that a balancer closed. */
   readonly closed: number;
   /** The longest time to an answer, ms. */
@@ -38,6 +40,12 @@ export async function runSiteLoad(): Promise<() => void> {
   return () => load?.stop();
 }
 
+/** What is said of an answer of a host that no version allows. */
+export const OTHER_POOL = 'a host of another pool';
+
+/** Of so many versions before a host is late; of older ones it is wrong. */
+const LATE_VERSIONS = 3;
+
 const TICK_MS = 5;
 
 /** After a version is in force, until balancers have taken out the hosts that it names no more: turns of two threads. */
@@ -51,6 +59,7 @@ class SiteLoad {
   readonly #failed: Record<string, number> = {};
   #sent = 0;
   #right = 0;
+  #late = 0;
   #closed = 0;
   #slowestMs = 0;
   #from = 1;
@@ -75,7 +84,14 @@ class SiteLoad {
   }
 
   counts(): SiteLoadCounts {
-    return { sent: this.#sent, right: this.#right, failed: this.#failed, closed: this.#closed, slowestMs: this.#slowestMs };
+    return {
+      sent: this.#sent,
+      right: this.#right,
+      failed: this.#failed,
+      late: this.#late,
+      closed: this.#closed,
+      slowestMs: this.#slowestMs,
+    };
   }
 
   stop(): void {
@@ -86,7 +102,8 @@ class SiteLoad {
 
   async end(): Promise<void> {
     clearInterval(this.#timer);
-    const isAnswered = (): boolean => this.#right + Object.values(this.#failed).reduce((sum, count) => sum + count, 0) >= this.#sent;
+    const isAnswered = (): boolean =>
+      this.#right + this.#late + Object.values(this.#failed).reduce((sum, count) => sum + count, 0) >= this.#sent;
     for (const untilMs = performance.now() + END_WITHIN_MS; !isAnswered() && performance.now() < untilMs; ) await pause(TICK_MS);
     this.stop();
   }
@@ -95,9 +112,10 @@ class SiteLoad {
     return new Client(port, {
       onAnswer: (client, route, from, status, body, ms) => {
         this.#slowestMs = Math.max(this.#slowestMs, ms);
-        const problem = status === 200 ? this.#problemOf(route, from, body) : String(status);
-        if (problem === null) this.#right++;
-        else this.#fail(problem);
+        if (status !== 200) this.#fail(String(status));
+        else if (isOf(route, from, this.#to, body)) this.#right++;
+        else if (isOf(route, from - LATE_VERSIONS, this.#to, body)) this.#late++;
+        else this.#fail(OTHER_POOL);
         this.#idle.push(client);
       },
       onClosed: (client, isAsked) => {
@@ -114,16 +132,15 @@ class SiteLoad {
   #fail(what: string): void {
     this.#failed[what] = (this.#failed[what] ?? 0) + 1;
   }
+}
 
-  /**
-   * From the versions that were in force when it was sent to those that may be now: while they change, hosts of the new one
-   * serve by the routes of the old one too.
-   */
-  #problemOf(route: number, from: number, body: string): string | null {
-    const versions = Array.from({ length: this.#to - from + 1 }, (_, i) => from + i);
-    const isRight = versions.some((routes) => versions.some((hosts) => hostsOf(poolOfRoute(route, routes), hosts).includes(Number(body))));
-    return isRight ? null : 'a host of another pool';
-  }
+/**
+ * Whether the host of this answer is one of the route's pool, from the version that was in force when it was asked to the
+ * one that may be now: while versions change, hosts of the new one serve by the routes of the old one too.
+ */
+function isOf(route: number, from: number, to: number, body: string): boolean {
+  const versions = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  return versions.some((routes) => versions.some((hosts) => hostsOf(poolOfRoute(route, routes), hosts).includes(Number(body))));
 }
 
 interface ClientEvents {

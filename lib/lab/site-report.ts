@@ -1,7 +1,7 @@
 // The report of `bench site`: tables, goals and figures from what was measured.
 
 import { type BenchReport, goalBelow } from './report.js';
-import type { SiteLoadCounts } from './site-load.js';
+import { OTHER_POOL, type SiteLoadCounts } from './site-load.js';
 import type { Held } from './site-roles.js';
 import { POOL_HOSTS, REPLACED_POOLS, SITE_POOLS, SITE_ROUTES } from './site-versions.js';
 import { distributionOf, median, rounded } from './statistics.js';
@@ -47,7 +47,7 @@ export function reportSite({ redisKind, connections, times, start, middle, end, 
     worst(held, ({ timers }) => timers),
   ];
   const growth = (of: (each: Held) => number): number => rounded(median(end.map(of)) / median(middle.map(of)), 3);
-  const wrongHosts = counts.failed['a host of another pool'] ?? 0;
+  const wrongHosts = counts.failed[OTHER_POOL] ?? 0;
   return {
     notes: [
       `${SITE_BALANCERS} balancers, ${SITE_POOLS} pools of ${POOL_HOSTS} hosts, ${SITE_ROUTES} routes, ${redisKind}; ${SITE_PER_SECOND} requests/s on ${connections} kept connections;`,
@@ -60,8 +60,8 @@ export function reportSite({ redisKind, connections, times, start, middle, end, 
         [times.length, ms.min, ms.p50, ms.p99, ms.max],
       ],
       [
-        ['requests', 'sent', 'right', 'failed', 'connections closed', 'slowest ms'],
-        ['whole run', counts.sent, counts.right, failed, counts.closed, rounded(counts.slowestMs, 1)],
+        ['requests', 'sent', 'right', 'late', 'failed', 'connections closed', 'slowest ms'],
+        ['whole run', counts.sent, counts.right, counts.late, failed, counts.closed, rounded(counts.slowestMs, 1)],
       ],
       [
         ['held by a balancer', 'heap MB', 'resident MB', 'slots', 'highest', 'pools', 'highest', 'descriptors', 'timers'],
@@ -73,6 +73,7 @@ export function reportSite({ redisKind, connections, times, start, middle, end, 
     goals: [
       goalBelow('in force everywhere, worst', ms.max, IN_FORCE_GOAL_MS, 'ms'),
       goalBelow('requests failed', failed, 0, '', true),
+      goalBelow('requests to hosts that left more than 250 ms before', counts.late, 0, '', true),
       goalBelow('connections closed', counts.closed, 0, '', true),
       goalBelow(
         'slots',

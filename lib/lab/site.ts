@@ -159,6 +159,6 @@ async function rest(balancers: readonly SiteBalancer[]): Promise<readonly Held[]
   }
 }
 
-function describe({ sent, right, failed, closed }: SiteLoadCounts): string {
-  return `${sent} requests, ${right} answered rightly, failed ${JSON.stringify(failed)}, ${closed} connections closed`;
+function describe({ sent, right, late, failed, closed }: SiteLoadCounts): string {
+  return `${sent} requests, ${right} answered rightly, ${late} late, failed ${JSON.stringify(failed)}, ${closed} connections closed`;
 }

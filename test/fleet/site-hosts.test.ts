@@ -1,12 +1,12 @@
 // Sites that name other hosts and pools than before, on balancers that serve: no request fails on the way, and what left
-// the site gets none any more. Reading a large document costs no mastership.
+// the site gets none any more.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Commands } from '../../lib/redis/connect.js';
 import { applySite } from '../../lib/redis/site-store.js';
 import { until, withRedis, withServer } from '../support/brackets.js';
-import { KEYS, SHORT_LEASE_MS, SLOW_MS, withBalancer } from '../support/fleet.js';
+import { KEYS, SLOW_MS, withBalancer } from '../support/fleet.js';
 import { ask } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
@@ -86,19 +86,6 @@ test('while pools and hosts are replaced no request fails, and then only the hos
             ),
           ),
       ),
-  ));
-
-test('a document that takes longer to read than a lease lasts costs no mastership', () =>
-  withRedis((redis) =>
-    withClients([redis.url], (client) =>
-      withBalancer({ redis: [redis.url], name: 'b1', leaseTtlMs: SHORT_LEASE_MS }, async (balancer) => {
-        await balancer.becomes('master');
-        const routes = Array.from({ length: 9999 }, (_, i) => ({ match: { hosts: [`s${i}.test`], path: `/p${i}` }, to: 'default' }));
-        await apply(client, { routes: [...routes, { respond: { status: 404, body: 'large' } }] });
-        await until(async () => (await ask(balancer.port)).body === 'large', { timeoutMs: SLOW_MS, what: () => balancer.lines.join('\n') });
-        assert.is(balancer.counter('masterships'), 1, balancer.lines.join('\n'));
-      }),
-    ),
   ));
 
 test.run();

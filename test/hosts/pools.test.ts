@@ -212,4 +212,23 @@ test('costs are learned right where a machine serves in two pools: the requests 
   );
 });
 
+test('hosts that the site names no more leave at once, those of an earlier master too; agents and what DNS may find stay', () => {
+  const registry = new HostRegistry();
+  const site = (web: string, dns = ''): ReturnType<typeof siteOf> =>
+    siteOf(`version: 1\npools: { web: { hosts: [${web}] }, api: {}, found: { hosts: ['dns+http://x.test'${dns}] } }\n`);
+  registry.nameSite(site(`${URL_A}, ${URL_B}`, ', http://10.0.0.3'), 0);
+  registry.onReport(report(['api']), 0);
+  assert.equal(idsOf(registry), ['web/10.0.0.1-80', 'web/10.0.0.2-80', 'found/10.0.0.3-80', 'api/h1']);
+  registry.nameSite(site(URL_B), 100);
+  assert.equal(idsOf(registry), ['web/10.0.0.2-80', 'api/h1']);
+  assert.equal(registry.takeChanges(100).gone.toSorted(), ['found/10.0.0.3-80', 'web/10.0.0.1-80']);
+
+  const next = new HostRegistry();
+  const [row] = registry.rows(100) as [ReturnType<HostRegistry['rows']>[number]];
+  const rows = ['web/old', 'found/old', 'old'].map((name) => Object.assign(structuredClone(row), { name }));
+  next.seed([...registry.rows(100), ...rows], 200);
+  next.nameSite(site(URL_B), 200);
+  assert.equal(idsOf(next), ['web/10.0.0.2-80', 'api/h1', 'found/old', 'old']);
+});
+
 test.run();

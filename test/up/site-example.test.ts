@@ -94,6 +94,36 @@ async function checkRules(port: number): Promise<void> {
   assert.equal([missing.status, missing.headers['content-type'], missing.body], [404, 'text/plain', 'not here\n']);
 }
 
+/** A client of `legacy` stays with its host on all balancers, and each path of `cache` has one host there. */
+async function checkAffinity(ports: readonly number[]): Promise<void> {
+  const legacy = { Host: 'legacy.example.test' };
+  const first = await until(
+    async () => {
+      const answer = await ask(ports[0] as number, { headers: legacy });
+      return answer.headers['set-cookie'] === undefined ? undefined : answer;
+    },
+    { timeoutMs: BUSY_MS, what: 'the secret of cookies to be known' },
+  );
+  const Cookie = String(first.headers['set-cookie']?.[0]).split(';')[0] as string;
+  assert.match(Cookie, /^MEERCATID=/);
+  for (const port of ports) {
+    await until(async () => (await ask(port, { headers: { ...legacy, Cookie } })).headers['set-cookie'] === undefined, {
+      timeoutMs: BUSY_MS,
+      what: `the cookie to count on ${port}`,
+    });
+    for (let i = 0; i < 5; i++) assert.is(hostOf(await ask(port, { headers: { ...legacy, Cookie } })), hostOf(first));
+  }
+  const hosts = new Set<string>();
+  for (let i = 0; i < 20; i++) {
+    const found = new Set<string>();
+    // One after the other: of two at once, the second may come to the next host.
+    for (const port of ports) found.add(hostOf(await ask(port, { path: `/${i}`, headers: { Host: 'cache.example.test' } })));
+    assert.is(found.size, 1, `/${i}`);
+    for (const host of found) hosts.add(host);
+  }
+  assert.is(hosts.size, 2);
+}
+
 /** Both hosts of a pool serve on each balancer, and of a hundred requests in turn five are for the canary. */
 async function checkSpread(ports: readonly number[]): Promise<void> {
   for (const port of ports) {
@@ -116,6 +146,7 @@ test('each rule of the example is in force on every balancer, and so is what is 
   withExample(async ({ ports, redis, file, document }) => {
     for (const port of ports) await checkRules(port);
     await checkSpread(ports);
+    await checkAffinity(ports);
 
     const before = await untilStatus(redis, 'the first version', ({ balancers }) => balancers.every(({ site }) => site === 1));
     assert.equal(
