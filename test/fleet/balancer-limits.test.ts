@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { MeasurableBalancer } from '../../lib/balancer.js';
 import { monotonicClock } from '../../lib/clock.js';
 import type { Commands } from '../../lib/redis/connect.js';
 import { applySite } from '../../lib/redis/site-store.js';
@@ -11,7 +12,7 @@ import { SHARE_CELL } from '../../lib/routing/fleet-limit.js';
 import { openTable, shareCellsOf } from '../../lib/table/layout.js';
 import { type TestRedis, until, withRedis, withServer } from '../support/brackets.js';
 import { KEYS, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../support/fleet.js';
-import { type Answered, ask, type Asked } from '../support/http-client.js';
+import { type Answered, ask, type Asked, withRaw } from '../support/http-client.js';
 import { withClients } from '../support/redis-client.js';
 
 const test = suite('balancer limits');
@@ -38,7 +39,11 @@ function withSlowHost<T>(fn: (host: SlowHost) => Promise<T>): Promise<T> {
       held.push(response);
       most = Math.max(most, held.length);
     },
-    async ({ url }) => {
+    async ({ url, server }) => {
+      server.on('upgrade', (_request, socket) => {
+        socket.on('error', () => undefined);
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+      });
       const release = (answers = held.length): void => {
         for (const response of held.splice(0, answers)) response.end('slow');
       };
@@ -58,6 +63,9 @@ async function apply(client: Commands, document: string): Promise<void> {
 
 const siteOf = (url: string, limits: string, route = ''): string =>
   `version: 1\npools: { web: { hosts: ["${url}"]${limits === '' ? '' : `, limits: ${limits}`} } }\nroutes: [{ to: web${route} }]\n`;
+
+/** The cells of the pool's share; the pool `default` is the first. */
+const cellsOf = ({ table }: MeasurableBalancer): Float64Array => shareCellsOf(openTable(table), 1);
 
 /** Runs a fleet of so many balancers with this site, when each of them lets requests through. */
 async function withFleet(
@@ -87,6 +95,11 @@ async function withFleet(
             await fn(fleet, host, client, redis);
           } finally {
             host.release();
+          }
+          // Whatever became of requests, they gave their places back.
+          for (const { name, balancer } of fleet) {
+            const places = (): number => cellsOf(balancer)[SHARE_CELL.inflight] as number;
+            await until(() => places() === 0, { timeoutMs: SLOW_MS, what: () => `no places to be taken at ${name}, not ${places()}` });
           }
         };
         await start([]);
@@ -159,8 +172,37 @@ test('requests wait in the queue for a place, get it in their order, and all of 
         [200, 200, 200, 200, 200],
       );
       await apply(client, siteOf(host.url, '{ fleet: 1, queue: 0 }'));
-      await fill([balancer as TestBalancer], host, 1);
-      assert.is((await ask(port)).status, 429);
+      // Requests that began before the limit are not counted.
+      const more: Promise<Answered>[] = [];
+      await until(
+        async () => {
+          more.push(ask(port, { path: '/slow' }));
+          return (await ask(port)).status === 429;
+        },
+        { timeoutMs: SLOW_MS, everyMs: 50 },
+      );
+      host.release();
+      await Promise.all(more);
+    },
+  ));
+
+test('a connection that was upgraded keeps its place until it ends, and then one that waits gets it', () =>
+  withFleet(
+    1,
+    (url) => siteOf(url, '{ fleet: 1, queue: 1, queueTimeout: 1m }'),
+    async ([balancer]) => {
+      const { port, balancer: running, counter } = balancer as TestBalancer;
+      const before = counter('requests_queued');
+      const queued = (requests: number) => until(() => counter('requests_queued') - before === requests);
+      await withRaw(port, async (upgraded) => {
+        upgraded.send('GET /upgrade HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+        await upgraded.receives(/ 101 /);
+        const waits = ask(port);
+        await queued(1);
+        assert.is(cellsOf(running)[SHARE_CELL.inflight], 1);
+        upgraded.socket.resetAndDestroy();
+        assert.is((await waits).status, 200);
+      });
     },
   ));
 
@@ -172,8 +214,7 @@ test('while Redis is away each balancer keeps the share that it had', () =>
       const busy = first as TestBalancer;
       const asked = await fill([busy], host, 9);
       await redis.kill();
-      // The pool `default` is the first.
-      const leaseEndMs = (): number => shareCellsOf(openTable(busy.balancer.table), 1)[SHARE_CELL.leaseEndMs] as number;
+      const leaseEndMs = (): number => cellsOf(busy.balancer)[SHARE_CELL.leaseEndMs] as number;
       const clock = monotonicClock();
       await until(() => busy.lines.some((line) => line.startsWith('warn redis is not reachable')) && clock() > leaseEndMs(), {
         timeoutMs: SLOW_MS,
@@ -192,8 +233,7 @@ test('while Redis is away each balancer keeps the share that it had', () =>
 /** Waits until each balancer knows how many there are: then its even part of the pool's limit is this. */
 async function haveEvenParts(fleet: readonly TestBalancer[], places: number): Promise<void> {
   for (const { name, balancer } of fleet) {
-    // The pool `default` is the first.
-    const cells = shareCellsOf(openTable(balancer.table), 1);
+    const cells = cellsOf(balancer);
     await until(() => cells[SHARE_CELL.fallback] === places, { timeoutMs: SLOW_MS, what: () => `an even part of ${places} at ${name}` });
   }
 }
