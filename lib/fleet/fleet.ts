@@ -284,7 +284,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       return;
     }
     isSynced = true;
-    table.afterSite(() => post({ type: 'synced' }));
+    void site.started.then(() => table.afterSite(() => post({ type: 'synced' })));
   }
 
   function upkeep(): void {

@@ -186,6 +186,29 @@ test('requests wait in the queue for a place, get it in their order, and all of 
     },
   ));
 
+test('a client that goes away gives its place back, in flight or waiting', () =>
+  withFleet(
+    1,
+    (url) => siteOf(url, '{ fleet: 1, queue: 1, queueTimeout: 1m }'),
+    async ([balancer], host) => {
+      const { port, balancer: running, counter } = balancer as TestBalancer;
+      const inflight = (): number => cellsOf(running)[SHARE_CELL.inflight] as number;
+      const before = counter('requests_queued');
+      await withRaw(port, (held) =>
+        withRaw(port, async (waiting) => {
+          held.send('GET /slow HTTP/1.1\r\nHost: h\r\n\r\n');
+          await until(() => host.held.length === 1, { timeoutMs: SLOW_MS, what: 'the host to hold the first' });
+          waiting.send('GET /slow HTTP/1.1\r\nHost: h\r\n\r\n');
+          await until(() => counter('requests_queued') === before + 1, { timeoutMs: SLOW_MS, what: 'the second to wait' });
+          held.socket.resetAndDestroy();
+          waiting.socket.resetAndDestroy();
+          await until(() => inflight() === 0, { timeoutMs: SLOW_MS, what: () => `no place to be taken, not ${inflight()}` });
+        }),
+      );
+      host.release();
+    },
+  ));
+
 test('a connection that was upgraded keeps its place until it ends, and then one that waits gets it', () =>
   withFleet(
     1,

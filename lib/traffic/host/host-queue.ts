@@ -42,12 +42,13 @@ export class HostQueue {
     });
   }
 
-  /** Room for one request: the first whose client still waits gets it. False if there is none. */
+  /** Room for one request: the first whose client still waits gets it, and nobody else. False if there is none. */
   letIn(): boolean {
     for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       this.#deadlines.remove(waiter);
-      waiter.resolve('room');
-      if (waiter.isWaiting()) return true;
+      const isWaiting = waiter.isWaiting();
+      waiter.resolve(isWaiting ? 'room' : 'timeout');
+      if (isWaiting) return true;
     }
     return false;
   }
