@@ -25,7 +25,7 @@ import { KnownHosts } from './traffic/host/known-hosts.js';
 import { LoadHeaders } from './traffic/host/load-headers.js';
 import { FailureLog } from './traffic/log/failure-log.js';
 import { ReasonLog } from './traffic/log/reason-log.js';
-import type { ExchangeContext } from './traffic/request/exchange.js';
+import type { ExchangeContext } from './traffic/request/exchange-context.js';
 import { PickLog } from './traffic/log/pick-log.js';
 import { Explainer } from './traffic/request/explainer.js';
 

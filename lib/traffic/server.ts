@@ -15,7 +15,8 @@ import { openListener } from './client/listener.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
 import { watchDroppedNames } from './client/dropped-names.js';
-import { type ExchangeContext, exchange } from './request/exchange.js';
+import { exchange } from './request/exchange.js';
+import type { ExchangeContext } from './request/exchange-context.js';
 import { logRefused } from './request/refused.js';
 import type { ClientFacts } from './wire/headers.js';
 

@@ -21,7 +21,7 @@ import type { SlotHost } from '../table/slots.js';
 import type { FromFleet } from '../thread-messages.js';
 import type { Affinities } from './affinities.js';
 import type { KnownHosts } from './host/known-hosts.js';
-import type { ExchangeContext } from './request/exchange.js';
+import type { ExchangeContext } from './request/exchange-context.js';
 import type { CompiledSite } from './request/compiled-site.js';
 import { PoolLimit } from './request/pool-limit.js';
 import { compileActions } from './request/route-actions.js';

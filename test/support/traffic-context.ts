@@ -14,7 +14,7 @@ import { createTable, HEADER, openTable, type TableColumns } from '../../lib/tab
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
 import { Attempt } from '../../lib/traffic/request/attempt.js';
-import type { ExchangeContext } from '../../lib/traffic/request/exchange.js';
+import type { ExchangeContext } from '../../lib/traffic/request/exchange-context.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
 import type { Host } from '../../lib/traffic/host/host.js';
 import { KnownHosts } from '../../lib/traffic/host/known-hosts.js';

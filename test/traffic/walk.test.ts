@@ -45,7 +45,7 @@ for (const { number, steps, file } of HOPS) {
 
 const REQUESTS = 20;
 
-/** Files that run without being hops: limits and deadlines, held bytes, sockets, and the host itself, which KnownHosts keeps. */
+/** Files that run without being hops: rules, limits and deadlines, held bytes, sockets, and the host itself, which KnownHosts keeps. */
 const BESIDE: ReadonlySet<string> = new Set([
   'client/client-patience.ts',
   'client/held-bytes.ts',
@@ -54,6 +54,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   'client/connection-limits.ts',
   'client/trusted.ts',
   'request/memory-guard.ts',
+  'request/exchange-rules.ts',
   'host/host.ts',
   'host/host-queue.ts',
   'host/host-socket.ts',

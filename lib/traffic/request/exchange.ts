@@ -2,67 +2,25 @@
 // an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
 import type { Failure } from '../../explanation.js';
-import type { Policy } from '../../model.js';
-import type { TableReader } from '../../table/reader.js';
-import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
-import type { RequestClasses } from '../../routing/request-classes.js';
-import type { RetryBudget } from '../../routing/retry-budget.js';
+import type { OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
-import type { TableColumns } from '../../table/layout.js';
-import type { TrafficTimeouts } from '../../config/traffic-config.js';
-import type { AccessLog } from '../log/access-log.js';
 import type { AnswerCode } from '../wire/answers.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import type { AttemptContext } from './attempt-context.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { Host } from '../host/host.js';
-import type { HostPreference, PoolAffinity } from './pool-affinity.js';
-import { pick, type PickContext } from './pick.js';
+import type { HostPreference } from './pool-affinity.js';
+import { pick } from './pick.js';
+import type { ExchangeContext } from './exchange-context.js';
+import { codeOf, mayTryAgain, refusalOf } from './exchange-rules.js';
 import type { PoolLimit } from './pool-limit.js';
 import { requestIdOf, type RoutedBy } from '../log/pick-log.js';
-import type { ReasonLog } from '../log/reason-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
 import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
-import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
+import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
-
-/** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
-export interface ExchangeContext extends AttemptContext, PickContext {
-  /** The pool's name, and its part of the table. */
-  readonly name: string;
-  view: TableReader;
-  /** Requests that the pool serves now: a pool that the site no longer has stays until there are none. */
-  readonly use: { requests: number };
-  /** The site in force, the same for all pools; without one every request belongs to this pool. */
-  readonly routing: { readonly site: CompiledSite<ExchangeContext> | undefined };
-  readonly classes: RequestClasses;
-  /** The cost of requests, by class and on average (ms of CPU). */
-  readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
-  budget: RetryBudget;
-  /** Maximum attempts at a request, the first included. */
-  maxAttempts: number;
-  timeouts: Pick<TrafficTimeouts, 'connectTimeoutMs' | 'responseTimeoutMs' | 'tunnelTimeoutMs' | 'queueTimeoutMs'>;
-  /** Whether the process is short of memory: new requests are refused. */
-  readonly memory: { readonly isOver: boolean };
-  readonly accessLog: AccessLog | undefined;
-  /** Whether an address belongs to a trusted proxy in front (--trust). */
-  readonly isTrusted: (address: string) => boolean;
-  /** Where reasons are logged; undefined below the level `debug`. */
-  readonly reasonLog: ReasonLog | undefined;
-  /** Bodies of our own answers, as the site says. */
-  bodies: OwnBodies;
-  /** Answers every request of the pool: maintenance; undefined: hosts do. */
-  respond: PreparedAnswer | undefined;
-  /** Replaced as a whole when the site or an operator sets another algorithm. */
-  policy: Policy;
-  /** The fleet's limit on requests in flight to the pool; undefined: none. */
-  limit: PoolLimit | undefined;
-  /** How requests of one client come to one host; undefined: they need not. */
-  affinity: PoolAffinity | undefined;
-}
 
 /** The end of an exchange. `fault` is undefined whatever the answer was; else a bug of ours, and the client has no answer. */
 export type ExchangeEnd = (client: ClientSide, fault: Error | undefined) => void;
@@ -374,54 +332,4 @@ class Exchange implements AttemptOwner, Story {
 function goneFrom({ count }: ExchangeContext, { hasFailed }: ClientSide): LoggedOutcome {
   count('requests_client_gone');
   return hasFailed ? 'client-failed' : 'client-gone';
-}
-
-/** Why a request is refused before any attempt. */
-function refusalOf(
-  { count, memory, pseudonym }: ExchangeContext,
-  { head }: ClientSide,
-): { readonly code: AnswerCode; readonly reason: string } | undefined {
-  if (memory.isOver) {
-    count('refused_memory');
-    return { code: 'MEERCAT_OVERLOADED', reason: 'nearly all memory is used (--memory-limit)' };
-  }
-  if (head.passedBy?.includes(pseudonym) === true) {
-    count('refused_loop');
-    return { code: 'MEERCAT_LOOP', reason: `via names this balancer, ${pseudonym}` };
-  }
-  return undefined;
-}
-
-/** Whether a retry is allowed, by the rule and by the budget. */
-function mayTryAgain(
-  { budget, clock, count, maxAttempts }: ExchangeContext,
-  client: ClientSide,
-  kind: OutcomeKind,
-  attempts: number,
-): boolean {
-  const { method, framing } = client.head;
-  if (
-    !mayRetry({
-      outcome: kind,
-      hasStarted: client.hasStarted,
-      method,
-      hasBody: framing !== 'none',
-      isBodyTaken: client.isBodyTaken,
-      attempts,
-      maxAttempts,
-    })
-  )
-    return false;
-  if (!budget.mayRetry(clock())) {
-    count('retries_denied_budget');
-    return false;
-  }
-  count('requests_retried');
-  count(kind === 'connect-failed' ? 'retries_connect_failed' : kind === 'reset' ? 'retries_reset' : 'retries_bad_response');
-  return true;
-}
-
-function codeOf(kind: OutcomeKind): AnswerCode {
-  if (kind === 'timeout') return 'MEERCAT_HOST_TIMEOUT';
-  return kind === 'bad-response' ? 'MEERCAT_BAD_RESPONSE' : 'MEERCAT_HOST_UNREACHABLE';
 }

@@ -10,7 +10,7 @@ import { Split } from '../../routing/split.js';
 import type { SiteRoute } from '../../site-model.js';
 import type { SlotHost } from '../../table/slots.js';
 import { expectedCost } from '../../table/class-costs.js';
-import type { ExchangeContext } from './exchange.js';
+import type { ExchangeContext } from './exchange-context.js';
 import { pick } from './pick.js';
 import { unroutedOf } from './compiled-site.js';
 import { askedRoute, pastRoute } from './explained-route.js';

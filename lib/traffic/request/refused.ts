@@ -4,7 +4,7 @@
 import type { AnswerCode } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
 import { requestIdOf } from '../log/pick-log.js';
-import type { ExchangeContext } from './exchange.js';
+import type { ExchangeContext } from './exchange-context.js';
 import { refusedRecordOf } from './story.js';
 
 /**

@@ -1,0 +1,58 @@
+// What decides about a request in its exchange: why it is refused before any attempt, whether it may be sent again, and with
+// which code it is given up.
+
+import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
+import type { ClientSide } from '../client/client-side.js';
+import type { AnswerCode } from '../wire/answers.js';
+import type { ExchangeContext } from './exchange-context.js';
+
+/** Why a request is refused before any attempt. */
+export function refusalOf(
+  { count, memory, pseudonym }: ExchangeContext,
+  { head }: ClientSide,
+): { readonly code: AnswerCode; readonly reason: string } | undefined {
+  if (memory.isOver) {
+    count('refused_memory');
+    return { code: 'MEERCAT_OVERLOADED', reason: 'nearly all memory is used (--memory-limit)' };
+  }
+  if (head.passedBy?.includes(pseudonym) === true) {
+    count('refused_loop');
+    return { code: 'MEERCAT_LOOP', reason: `via names this balancer, ${pseudonym}` };
+  }
+  return undefined;
+}
+
+/** Whether a retry is allowed, by the rule and by the budget. */
+export function mayTryAgain(
+  { budget, clock, count, maxAttempts }: ExchangeContext,
+  client: ClientSide,
+  kind: OutcomeKind,
+  attempts: number,
+): boolean {
+  const { method, framing } = client.head;
+  if (
+    !mayRetry({
+      outcome: kind,
+      hasStarted: client.hasStarted,
+      method,
+      hasBody: framing !== 'none',
+      isBodyTaken: client.isBodyTaken,
+      attempts,
+      maxAttempts,
+    })
+  )
+    return false;
+  if (!budget.mayRetry(clock())) {
+    count('retries_denied_budget');
+    return false;
+  }
+  count('requests_retried');
+  count(kind === 'connect-failed' ? 'retries_connect_failed' : kind === 'reset' ? 'retries_reset' : 'retries_bad_response');
+  return true;
+}
+
+/** The code of our own answer after an attempt that ended so. */
+export function codeOf(kind: OutcomeKind): AnswerCode {
+  if (kind === 'timeout') return 'MEERCAT_HOST_TIMEOUT';
+  return kind === 'bad-response' ? 'MEERCAT_BAD_RESPONSE' : 'MEERCAT_HOST_UNREACHABLE';
+}
