@@ -9,6 +9,7 @@ export const ADAPTIVE_PATH: readonly string[] = [
   'learning/capacity',
   'learning/cost-*',
   'learning/robust-fit',
+  'learning/record-table',
   'learning/work-windows',
   'hosts/fleet-costs',
   'redis/load-interval',
@@ -93,6 +94,11 @@ export const LIMITS: readonly Limits[] = [
   { file: 'learning/capacity', names: ['MEMORY_TIGHT'], reason: 'simulated hosts do not run out of memory' },
   { file: 'learning/cost-model', names: ['MAX_FIGURE'], reason: 'bound of what a message may contain' },
   { file: 'learning/robust-fit', names: ['MOST_UNITS'], reason: 'bounds of a cost that no simulated host reaches' },
-  { file: 'learning/work-windows', names: ['MAX_FOLLOWED', 'MAX_RECORDS'], reason: 'bounds of memory and of the CPU time of a fit' },
+  {
+    file: 'learning/record-table',
+    names: ['FIRST_COLUMNS', 'FIRST_ROWS', 'MAX_RECORDS'],
+    reason: 'a bound of memory and of the CPU time of a fit',
+  },
+  { file: 'learning/work-windows', names: ['MAX_FOLLOWED'], reason: 'a bound of memory and of the CPU time of a fit' },
   { file: 'redis/load-interval', names: ['BUDGET', 'FRESH_MS'], reason: 'for a busy machine; messages take no CPU in the simulation' },
 ];

@@ -51,14 +51,16 @@ export class ShareMaster {
   }
 
   /**
-   * A mastership begins. For the length of a lease, balancers that are not heard may hold what the last master dealt out.
+   * A mastership begins. For the length of a lease, balancers that are not heard may hold what the last master dealt out; the
+   * first one of a fleet has none before it, and deals at once.
    * @param backAtMs when Redis last came back after an outage; -Infinity if there was none
    * @param seq a number that all grants of this mastership exceed, and all of an earlier one of the same term do not
    */
   begin(term: number, nowMs: number, backAtMs: number, seq = 0): void {
     this.#term = term;
     this.#seq = seq;
-    this.#forgetAll(Math.max(nowMs + this.#leaseMs, backAtMs + 2 * this.#leaseMs));
+    const isFirst = term === 1 && seq === 0;
+    this.#forgetAll(Math.max(isFirst ? Number.NEGATIVE_INFINITY : nowMs + this.#leaseMs, backAtMs + 2 * this.#leaseMs));
   }
 
   /** Redis has come back, and this is still the master: balancers hold what they had, and one lease more after they are back. */

@@ -4,14 +4,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock } from '../../lib/clock.js';
 import { type HealthByPool, healthByPool } from '../../lib/config/pool-rules.js';
-import { TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
+import { healthRulesOf, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { startHostChecks } from '../../lib/health/host-checks.js';
 import { until, withServer } from '../support/brackets.js';
 import { siteOf } from '../support/site-documents.js';
 
 const test = suite('host checks');
 
-const FLAGS = { ...TRAFFIC_DEFAULTS, healthPath: '/flags', healthIntervalMs: 10 * 60_000 };
+const FLAGS = { ...healthRulesOf(TRAFFIC_DEFAULTS), healthPath: '/flags', healthIntervalMs: 10 * 60_000 };
 
 /** The rules of a site with a pool `api` with these, and a pool without any. */
 const rulesOf = (health: object): HealthByPool =>

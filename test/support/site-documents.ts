@@ -65,7 +65,7 @@ export const WITH_EVERY_KEY = {
       to: { web: 95, cache: 5 },
       rewrite: { stripPrefix: '/v2' },
       headers: {
-        request: { set: { Host: 'api.internal' }, add: { 'X-Api': '2' }, remove: ['Cookie'] },
+        request: { set: { 'X-Host': 'api.internal' }, add: { 'X-Api': '2' }, remove: ['Cookie'] },
         response: { set: { 'X-A': 'a' }, add: { 'X-B': 'b' }, remove: ['Server'] },
       },
       rateLimit: { requests: 100, per: '1s', burst: 50, key: 'client' },

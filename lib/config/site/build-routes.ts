@@ -17,7 +17,7 @@ import { parseMethods } from '../methods.js';
 import { ANY_REQUEST, NO_HEADER_CHANGES, onlyRouteTo } from './built-in-site.js';
 import { fixedAnswerOf, siteKeyOf } from './build-pools.js';
 import type { SiteDocument } from './document-shape.js';
-import { isRefusedWhenStrict, whyBadHost, whyUnchangeable } from './names-and-paths.js';
+import { isRefusedWhenStrict, whyUnchangeable } from './names-and-paths.js';
 import type { ChangesDocument, RouteDocument } from './route-shape.js';
 import { code, inside, type Problems, type Where } from './problems.js';
 import type { Placed, PlacedEntry } from './shapes.js';
@@ -146,7 +146,11 @@ class RouteBuilder {
 
   #redirect({ at, value }: NonNullable<RouteDocument['redirect']>, match: RouteMatch, where: Where): RouteAction {
     const { status, scheme, host, port, path } = value;
-    const isElsewhere = (scheme !== null && scheme !== match.scheme) || host !== null || port !== null || path !== null;
+    const isElsewhere =
+      (scheme !== null && scheme !== match.scheme) ||
+      (host !== null && !(match.hosts.length === 1 && match.hosts[0] === host.toLowerCase())) ||
+      port !== null ||
+      (path !== null && path !== match.path?.value);
     const isFitting = (['scheme', 'host', 'port', 'path'] as const).every((key) => value.places[key] === undefined || value[key] !== null);
     if (!isElsewhere && isFitting)
       this.#problems.add(at, where, 'leads to the request’s own URL, again and again: give another `scheme`, a `host`, `port` or `path`');
@@ -174,14 +178,13 @@ class RouteBuilder {
     if (changes === null) return NO_HEADER_CHANGES;
     const problems = this.#problems;
     for (const change of ['set', 'add'] as const) {
-      for (const { key, at, value } of changes[change]) {
-        const wrong =
-          whyUnchangeable(key, side, change) ?? (key.toLowerCase() === 'host' && value !== undefined ? whyBadHost(value) : undefined);
+      for (const { key, at } of changes[change]) {
+        const wrong = whyUnchangeable(key, side);
         if (wrong !== undefined) problems.add(at, inside(where, change), wrong);
       }
     }
     for (const { at, value } of changes.remove) {
-      const wrong = whyUnchangeable(value, side, 'remove');
+      const wrong = whyUnchangeable(value, side);
       if (wrong !== undefined) problems.add(at, inside(where, 'remove'), wrong);
     }
     const set = pairsOf(changes.set, inside(where, 'set'), problems);

@@ -3,6 +3,7 @@
 
 import { isIP, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { isUnchangeable } from '../unchangeable-headers.js';
 import { code } from './problems.js';
 import { fieldValue, isFieldName, mapped, notAName, parameterValue, text } from './value-shapes.js';
 import type { KeyRule, Shape } from './shapes.js';
@@ -143,35 +144,14 @@ export const MATCH_KEYS: KeyRule = {
 /** The value of a header field in a match or change. */
 export const headerValue: Shape<string> = fieldValue;
 
-/** Fields that belong to one connection or frame a message: Meercat writes them itself (RFC 9110, section 7.6.1; RFC 9112, section 6). */
-const OWN_FIELDS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'content-length',
-  'expect',
-  'via',
-]);
+/** Fields of one side that make no sense on the other either. */
+const NOWHERE: ReadonlySet<string> = new Set(['expect', 'host', 'via']);
 
-/** Why a route can't change a header field; undefined when it can. `Host` may be set in requests, and nothing else. */
-export function whyUnchangeable(name: string, side: 'request' | 'response', change: 'set' | 'add' | 'remove'): string | undefined {
+/** Why a route can't change a header field; undefined when it can. */
+export function whyUnchangeable(name: string, side: 'request' | 'response'): string | undefined {
   const lower = name.toLowerCase();
-  if (OWN_FIELDS.has(lower)) return `${code(name)} belongs to the connection or frames the message: Meercat writes it itself, leave it out`;
-  if (lower !== 'host') return undefined;
-  if (side === 'response') return '`Host` is a field of requests: leave it out';
-  return change === 'set' ? undefined : '`Host` can only be set: a request has exactly one';
-}
-
-/** The value of `Host`: a name or an address, perhaps with a port. */
-export function whyBadHost(value: string): string | undefined {
-  const [, name = '', port = '80'] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(value) ?? [];
-  const isGood = name !== '' && 'value' in readHostName(name) && Number(port) >= 1 && Number(port) <= 65_535;
-  return isGood ? undefined : `${code(value)} is no value of \`Host\`: a name or an address, perhaps with a port`;
+  if (!isUnchangeable(lower, side) && !NOWHERE.has(lower)) return undefined;
+  if (lower === 'host') return '`Host` is the name that the client asked for, and goes to the host as it came: leave it out';
+  if (lower.includes('forwarded')) return `${code(name)} says what Meercat knows of the client, and Meercat writes it itself: leave it out`;
+  return `${code(name)} belongs to the connection or frames the message: Meercat writes it itself, leave it out`;
 }

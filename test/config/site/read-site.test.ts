@@ -239,9 +239,9 @@ test('what a route does is read: redirects, answers, rewrites, changes of fields
   assert.equal(rewriteOf('replacePrefix: {prefix: /, by: /app}'), { kind: 'replace-prefix', prefix: '/', by: '/app' });
   assert.equal(rewriteOf('path: /one'), { kind: 'path', path: '/one' });
   assert.equal(
-    routeOf('to: default, headers: {request: {set: {Host: "app.example:8080"}, add: {X-A: "1"}, remove: [X-B]}}')?.headers.request,
+    routeOf('to: default, headers: {request: {set: {X-Host: "app.example:8080"}, add: {X-A: "1"}, remove: [X-B]}}')?.headers.request,
     {
-      set: [{ name: 'Host', value: 'app.example:8080' }],
+      set: [{ name: 'X-Host', value: 'app.example:8080' }],
       add: [{ name: 'X-A', value: '1' }],
       remove: ['X-B'],
     },
