@@ -45,7 +45,12 @@ test('the test’s own server is understood by the resolver of Node, and says th
     resolver.setServers([server.address]);
     assert.equal(await resolver.resolve4('api.test', { ttl: true }), [{ address: '10.0.0.7', ttl: 30 }]);
     assert.equal(await resolver.resolve6('api.test', { ttl: true }), [{ address: 'fd00::1:2', ttl: 5 }]);
-    assert.equal(await resolver.resolveSrv('_api._tcp.test'), [{ name: 'h1.test', port: 3000, priority: 1, weight: 2 }]);
+    // Later versions of Node add more.
+    const found = await resolver.resolveSrv('_api._tcp.test');
+    assert.equal(
+      found.map(({ name, port, priority, weight }) => [name, port, priority, weight]),
+      [['h1.test', 3000, 1, 2]],
+    );
   }));
 
 test('aliases are followed in whatever order they come, and count with their TTL; a circle of them gives nothing', () =>
