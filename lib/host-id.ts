@@ -30,9 +30,3 @@ export function poolOfClassKey(key: string): string {
   const pool = poolOf(key);
   return pool.includes(' ') ? DEFAULT_POOL : pool;
 }
-
-/** The name of the class with this key, without its pool. */
-export function bareClassOf(key: string): string {
-  const pool = poolOfClassKey(key);
-  return pool === DEFAULT_POOL ? key : key.slice(pool.length + 1);
-}

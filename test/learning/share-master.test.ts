@@ -261,6 +261,25 @@ test('a new master moves shares among those that it hears at once, and deals out
   );
 });
 
+test('the first master of a fleet deals at once; a later one, or the same started again, waits for a lease', () => {
+  for (const [term, seq, sum] of [
+    [1, 0, 100],
+    [2, 0, 0],
+    [1, 1000, 0],
+  ] as const) {
+    const fleet = new Exchange(['a', 'b']);
+    const master = new ShareMaster(LEASE_MS);
+    master.setLimits(LIMITS);
+    master.begin(term, 0, Number.NEGATIVE_INFINITY, seq);
+    fleet.turns(4, { a: 300, b: 300 }, master);
+    assert.is(
+      fleet.shares().reduce((all, each) => all + each, 0),
+      sum,
+      `term ${term} from ${seq}`,
+    );
+  }
+});
+
 test('a limit that is lowered is kept as soon as the requests above it have ended', () => {
   const fleet = new Exchange(['a', 'b']);
   fleet.turns(60, { a: 300, b: 300 });
