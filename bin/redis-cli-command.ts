@@ -7,9 +7,6 @@ import { MeercatError } from '../lib/errors.js';
 import { describeAddress, parseRedisAddress } from '../lib/redis/address.js';
 import { helpEnd, REDIS_VARIABLES } from './shared-flags.js';
 
-/** The commands that look for a fleet on this machine. */
-const FOR_PEOPLE: ReadonlySet<string> = new Set(['status', 'drain', 'undrain', 'algorithm', 'eject', 'why', 'restart', 'redis-cli']);
-
 /** What help says of `--redis` when it is not given: of `redis-cli`, and of the other commands for people. */
 export const RUNNING_FLEET = 'that of `meercat up` on this machine';
 /** See {@link RUNNING_FLEET}. */
@@ -55,7 +52,7 @@ ${helpEnd("0 done; 1 Redis cannot be used, or redis-cli's own code", ...REDIS_VA
  * a Redis of the user's own.
  */
 export async function takeRunningFleet(command: Command, say: (line: string) => void): Promise<void> {
-  if (!FOR_PEOPLE.has(command.name()) || command.getOptionValueSource('redis') !== 'default') return;
+  if (!looksForFleet(command) || command.getOptionValueSource('redis') !== 'default') return;
   const { findRunningFleet } = await import('../lib/up/running-fleet.js');
   const { namespace } = command.opts<RedisCliFlags>();
   const fleet = await findRunningFleet(namespace);
@@ -68,4 +65,11 @@ export async function takeRunningFleet(command: Command, say: (line: string) => 
       `no \`meercat up\` runs on this machine with the namespace ${namespace}: name its Redis with --redis URL or in MEERCAT_REDIS`,
     );
   }
+}
+
+/** Whether a command's help promises to look for a fleet on this machine. */
+function looksForFleet({ options }: Command): boolean {
+  return options.some(
+    ({ long, defaultValueDescription }) => long === '--redis' && defaultValueDescription?.startsWith(RUNNING_FLEET) === true,
+  );
 }

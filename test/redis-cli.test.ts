@@ -94,6 +94,8 @@ test('the line on the screen can be pasted; commands without --redis use this fl
       assert.is(found.stderr, `meercat: the fleet of \`meercat up\` on this machine (${redis})`);
       const drained = await meercatHere(['drain', 'h1', '--json']);
       assert.equal([drained.code, drained.stderr.includes(redis)], [0, true]);
+      const site = await meercatHere(['site']);
+      assert.equal([site.code, site.stderr.includes(redis)], [1, true], site.stderr);
 
       await withClients([other], (client) => client.set('whose', 'mine'));
       for (const [args, env] of [
