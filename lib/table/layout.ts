@@ -1,8 +1,9 @@
 // The layout of the host table in its SharedArrayBuffer: one column per figure, one slot per host. Each column has one
-// writing thread and one place that writes it: fleet-cells.ts writes the fleet thread's `FleetColumns`; own-requests.ts
-// and known-hosts.ts (lib/traffic/host/) write the traffic thread's `TrafficColumns`. All threads read all columns. A
-// test enforces this (`checkColumnWriters`).
+// writing thread and one place that writes it: fleet-cells.ts writes the fleet thread's `FleetColumns`; own-requests.ts,
+// traffic-cells.ts and known-hosts.ts (lib/traffic/host/) write the traffic thread's `TrafficColumns`. All threads read
+// all columns. A test enforces this (`checkColumnWriters`).
 
+import { LATENCY_BUCKETS } from './latency-buckets.js';
 import { MAX_CLASSES, MAX_POOLS } from '../model.js';
 import { SHARE_CELLS } from '../routing/fleet-limit.js';
 import { COUNTERS } from './counters.js';
@@ -36,6 +37,30 @@ export const POOL_HEADER_CELLS = 8;
 
 /** Number of cells of each pool in `fleet`. */
 export const FLEET_CELLS = 16;
+
+/** Number of methods that are counted apart in `answers`; see traffic-cells.ts. */
+export const METHOD_CELLS = 8;
+
+/** Number of cells for status codes of each pool and method in `answers`; see traffic-cells.ts. */
+export const CODE_CELLS = 64;
+
+/** Cells of `trafficTotals`, a Float64Array written by the traffic thread. */
+export const TRAFFIC_TOTAL = {
+  /** Bytes of bodies and tunnels, from clients and to them. */
+  bytesIn: 0,
+  bytesOut: 1,
+  /** Open connections of clients. */
+  connections: 2,
+  /** How late the event loop was in the last second, in ms. */
+  loopLagMeanMs: 3,
+  loopLagP99Ms: 4,
+  loopLagMaxMs: 5,
+} as const;
+
+const TRAFFIC_TOTAL_CELLS = 8;
+
+/** Pools, and one more for requests that belong to none. */
+const POOL_ROWS = MAX_POOLS + 1;
 
 /** The pool of a host that is in none: it is never a candidate. */
 export const NO_POOL = -1;
@@ -128,6 +153,25 @@ export interface TrafficColumns {
   readonly ejectedUntil: Float64Array;
   /** Fraction (0..1) of recent requests on the host that failed or were answered 5xx. */
   readonly failing: Float64Array;
+  /** See `TRAFFIC_TOTAL`. */
+  readonly trafficTotals: Float64Array;
+  /** Answers by pool index, method and status; see `answersCell`. The last row is for requests that belong to no pool. */
+  readonly answers: Float64Array;
+  /** By pool index, with one more row as above: requests that ended without an answer or with a 5xx. */
+  readonly poolErrors: Float64Array;
+  /** By pool index: durations of requests, `LATENCY_BUCKETS` cells each, and their sum (ms). */
+  readonly poolLatency: Float64Array;
+  readonly poolLatencySumMs: Float64Array;
+  /** By pool index: requests that were begun and have not ended, waiting ones too. */
+  readonly openRequests: Int32Array;
+  /** By slot: attempts that began, and those that failed or were answered 5xx. */
+  readonly attempts: Float64Array;
+  readonly hostErrors: Float64Array;
+  /** By slot: how long the host took, `LATENCY_BUCKETS` cells each (they wrap), and the sum (ms). */
+  readonly hostLatency: Uint32Array;
+  readonly hostLatencySumMs: Float64Array;
+  /** By slot: requests that wait for room on the host. */
+  readonly queued: Int32Array;
 }
 
 /** Views of one shared table; every thread creates its own over the same buffer. */
@@ -142,15 +186,24 @@ export interface TableColumns extends FleetColumns, TrafficColumns {
   readonly shares: Float64Array;
 }
 
-const WIDE_COLUMNS = 24 + MAX_CLASSES;
-const NARROW_COLUMNS = 11 + MAX_CLASSES;
+const WIDE_COLUMNS = 27 + MAX_CLASSES;
+const NARROW_COLUMNS = 12 + MAX_CLASSES + LATENCY_BUCKETS;
+
+/** Wide cells of each row of pools. */
+const WIDE_POOL_CELLS = METHOD_CELLS * CODE_CELLS + LATENCY_BUCKETS + 2;
 
 /** Cells of a candidate list besides the slots: an empty list, and the counts of the pools. */
 const LIST_HEADS = 1 + MAX_POOLS;
 
 function sizeOf(slots: number): number {
-  const wide = WIDE_HEADER_CELLS + COUNTERS.length + (FLEET_CELLS + SHARE_CELLS + 3 * MAX_CLASSES) * MAX_POOLS + WIDE_COLUMNS * slots;
-  const narrow = HEADER_CELLS + POOL_HEADER_CELLS * MAX_POOLS + 2 * (LIST_HEADS + slots) + NARROW_COLUMNS * slots;
+  const wide =
+    WIDE_HEADER_CELLS +
+    TRAFFIC_TOTAL_CELLS +
+    COUNTERS.length +
+    WIDE_POOL_CELLS * POOL_ROWS +
+    (FLEET_CELLS + SHARE_CELLS + 3 * MAX_CLASSES) * MAX_POOLS +
+    WIDE_COLUMNS * slots;
+  const narrow = HEADER_CELLS + POOL_ROWS + POOL_HEADER_CELLS * MAX_POOLS + 2 * (LIST_HEADS + slots) + NARROW_COLUMNS * slots;
   return wide * 8 + narrow * 4;
 }
 
@@ -217,6 +270,11 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     counters: wide(COUNTERS.length),
     fleet: wide(FLEET_CELLS * MAX_POOLS),
     shares: wide(SHARE_CELLS * MAX_POOLS),
+    trafficTotals: wide(TRAFFIC_TOTAL_CELLS),
+    answers: wide(METHOD_CELLS * CODE_CELLS * POOL_ROWS),
+    poolErrors: wide(POOL_ROWS),
+    poolLatency: wide(LATENCY_BUCKETS * POOL_ROWS),
+    poolLatencySumMs: wide(POOL_ROWS),
     classCost: wide(MAX_CLASSES * MAX_POOLS),
     reportedCostCount: wide(MAX_CLASSES * MAX_POOLS),
     reportedCostMs: wide(MAX_CLASSES * MAX_POOLS),
@@ -245,6 +303,9 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     workByDuration: wide(slots),
     durationSquares: wide(slots),
     busyByClass: wide(slots * MAX_CLASSES),
+    attempts: wide(slots),
+    hostErrors: wide(slots),
+    hostLatencySumMs: wide(slots),
     header: narrow(HEADER_CELLS),
     poolHeader: narrow(POOL_HEADER_CELLS * MAX_POOLS),
     lists: [narrow(LIST_HEADS + slots), narrow(LIST_HEADS + slots)],
@@ -259,6 +320,9 @@ export function openTable(buffer: SharedArrayBuffer): TableColumns {
     inflight: narrow(slots),
     awaited: narrow(slots),
     longLived: narrow(slots),
+    queued: narrow(slots),
+    openRequests: narrow(POOL_ROWS),
     servedByClass: unsigned(slots * MAX_CLASSES),
+    hostLatency: unsigned(slots * LATENCY_BUCKETS),
   };
 }

@@ -54,12 +54,29 @@ const TRAFFIC_COLUMNS = {
   avoidUntil: true,
   ejectedUntil: true,
   failing: true,
+  trafficTotals: true,
+  answers: true,
+  poolErrors: true,
+  poolLatency: true,
+  poolLatencySumMs: true,
+  openRequests: true,
+  attempts: true,
+  hostErrors: true,
+  hostLatency: true,
+  hostLatencySumMs: true,
+  queued: true,
 } as const satisfies Record<keyof TrafficColumns, true>;
 
 /** Who writes the columns of each thread, as beginnings of paths. A table is made in layout.ts; the lab plays the traffic thread of its tables. */
 const WRITERS = {
   fleet: ['lib/table/fleet-cells.ts', 'lib/table/layout.ts'],
-  traffic: ['lib/table/own-requests.ts', 'lib/traffic/host/', 'lib/lab/picker.ts', 'lib/lab/simulation/fleet-balancer.ts'],
+  traffic: [
+    'lib/table/own-requests.ts',
+    'lib/table/traffic-cells.ts',
+    'lib/traffic/host/',
+    'lib/lab/picker.ts',
+    'lib/lab/simulation/fleet-balancer.ts',
+  ],
 } as const;
 
 /** `header` is of both: its cell tells. */
