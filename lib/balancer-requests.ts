@@ -27,6 +27,7 @@ import { FailureLog } from './traffic/log/failure-log.js';
 import { ReasonLog } from './traffic/log/reason-log.js';
 import type { ExchangeContext } from './traffic/request/exchange-context.js';
 import { PickLog } from './traffic/log/pick-log.js';
+import { SlowestRequests } from './traffic/log/slowest-requests.js';
 import { Explainer } from './traffic/request/explainer.js';
 
 /** What the parts are made of. */
@@ -50,6 +51,7 @@ export interface RequestParts {
   readonly hosts: KnownHosts;
   readonly siteSwitch: SiteSwitch;
   readonly explainer: Explainer;
+  readonly slowest: SlowestRequests;
 }
 
 /** Builds them; nothing is listened on yet. */
@@ -99,8 +101,10 @@ export function prepareRequests({
   shutdown.add(() => loads.stop());
   // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
   const picks = accessLog === undefined ? undefined : new PickLog();
+  const slowest = new SlowestRequests();
   const shared: SharedContext = {
-    costs: columns,
+    columns,
+    slowest,
     hosts,
     clock,
     count,
@@ -140,5 +144,5 @@ export function prepareRequests({
     onGone: (pools) => toFleet.post({ type: 'pools-gone', pools }),
   });
   const explainer = new Explainer({ context: siteSwitch.defaultContext, random: new Random(randomInt(2 ** 31)), clock, rules: config });
-  return { hosts, siteSwitch, explainer };
+  return { hosts, siteSwitch, explainer, slowest };
 }

@@ -3,6 +3,7 @@
 // part that must talk to a thread before that thread starts gets an outbox.
 
 import { randomInt, randomUUID } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { prepareRequests } from './balancer-requests.js';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
@@ -25,6 +26,7 @@ import { StartGate } from './start-gate.js';
 import { counterOf } from './table/counters.js';
 import { createTable, HEADER, openTable, WIDE_HEADER } from './table/layout.js';
 import { readStamp } from './table/stamp.js';
+import { setConnections, setLoopLag } from './table/traffic-cells.js';
 import type { ThreadConfig, ToFleet } from './thread-messages.js';
 import { type KeepThread, keepThread } from './threads.js';
 import { openAccessLog } from './traffic/log/access-log.js';
@@ -36,8 +38,14 @@ import { startTraffic } from './traffic/server.js';
 import { openTlsContexts } from './traffic/client/tls-contexts.js';
 import { readVersion } from './version.js';
 
-/** How often request classes are recomputed. */
+/** How often request classes are recomputed, and what changes slowly is told to the fleet thread. */
 const TURN_MS = 1000;
+
+/** How often the event loop's lag is sampled: rarely enough to cost an idle process nothing that shows. */
+const LAG_RESOLUTION_MS = 20;
+
+/** The lag in ms. Node's figures are in ns and contain the time between two samples; they are NaN without any. */
+const lagMs = (ns: number): number => Math.max(0, (Number.isFinite(ns) ? ns : 0) / 1e6 - LAG_RESOLUTION_MS);
 
 /** A running balancer. */
 export interface Balancer {
@@ -98,7 +106,7 @@ export async function startBalancer(
   shutdown.add(() => memory.stop());
   const deadlines = new Deadlines(clock);
   shutdown.add(() => deadlines.stop());
-  const { hosts, siteSwitch, explainer } = prepareRequests({
+  const { hosts, siteSwitch, explainer, slowest } = prepareRequests({
     config,
     columns,
     clock,
@@ -211,7 +219,15 @@ export async function startBalancer(
     },
   });
   fleetKey.watch(giveFleetKey);
+  const loopLag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  loopLag.enable();
+  shutdown.add(() => void loopLag.disable());
   const turnTimer = setInterval(() => {
+    setConnections(columns, traffic.connections);
+    setLoopLag(columns, lagMs(loopLag.mean), lagMs(loopLag.percentile(99)), lagMs(loopLag.max));
+    loopLag.reset();
+    const requests = slowest.take();
+    if (requests.length > 0) toFleet.post({ type: 'slowest', requests });
     siteSwitch.releaseGone();
     const changes = siteSwitch.turnClasses(clock());
     for (const [id] of changes) hosts.turns.forgetClass(id);

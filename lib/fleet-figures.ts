@@ -35,6 +35,9 @@ export interface SlowRequest {
   readonly status: number;
 }
 
+/** The same as the traffic thread knows it. */
+export type OwnSlowRequest = Omit<SlowRequest, 'balancer'>;
+
 /** One balancer's traffic to one pool since its previous message. */
 export interface PoolTraffic {
   readonly name: string;

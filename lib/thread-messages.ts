@@ -3,6 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
+import type { OwnSlowRequest } from './fleet-figures.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Maintenance, Role, Stamp, StaticHost } from './model.js';
 import type { KeyFraction } from './routing/fleet-rates.js';
@@ -18,6 +19,8 @@ export type ToFleet =
   | { readonly type: 'verdict' }
   /** New names of request classes, by which the fleet knows them (`classKeyOf`); null for a removed class. */
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
+  /** The slowest requests of the last second. */
+  | { readonly type: 'slowest'; readonly requests: readonly OwnSlowRequest[] }
   /** Load reports from response headers of hosts. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
   /** The explanation of a routing decision; the token is that of the `why` question. */

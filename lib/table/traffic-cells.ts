@@ -46,6 +46,7 @@ export function answersCell(pool: number, method: number, code: number): number 
  * Counts the end of a request.
  * @param pool its index; `NO_POOL_INDEX` without one
  * @param status of the answer; 0 for none
+ * @param isError whether the client lacks what it asked for, and not through its own fault: no answer, a part of one, or a 5xx
  * @param durationMs from its head to the end of the answer; NaN for upgrades and streams, whose length says nothing
  */
 export function recordAnswer(
@@ -53,6 +54,7 @@ export function recordAnswer(
   pool: number,
   method: string,
   status: number,
+  isError: boolean,
   durationMs: number,
   bytesIn: number,
   bytesOut: number,
@@ -62,16 +64,11 @@ export function recordAnswer(
   answers[cell] = (answers[cell] as number) + 1;
   trafficTotals[TRAFFIC_TOTAL.bytesIn] = (trafficTotals[TRAFFIC_TOTAL.bytesIn] as number) + bytesIn;
   trafficTotals[TRAFFIC_TOTAL.bytesOut] = (trafficTotals[TRAFFIC_TOTAL.bytesOut] as number) + bytesOut;
-  if (status >= 500) poolErrors[pool] = (poolErrors[pool] as number) + 1;
+  if (isError) poolErrors[pool] = (poolErrors[pool] as number) + 1;
   if (Number.isNaN(durationMs)) return;
   const bucket = pool * LATENCY_BUCKETS + bucketOf(durationMs);
   poolLatency[bucket] = (poolLatency[bucket] as number) + 1;
   poolLatencySumMs[pool] = (poolLatencySumMs[pool] as number) + durationMs;
-}
-
-/** Counts a request that ended without an answer through a fault of ours or a host's, not the client's. */
-export function recordUnanswered({ poolErrors }: TableColumns, pool: number): void {
-  poolErrors[pool] = (poolErrors[pool] as number) + 1;
 }
 
 /** Counts an attempt that begins on a host: a pick. */
@@ -111,6 +108,13 @@ export function setLoopLag({ trafficTotals }: TableColumns, meanMs: number, p99M
   trafficTotals[TRAFFIC_TOTAL.loopLagMeanMs] = meanMs;
   trafficTotals[TRAFFIC_TOTAL.loopLagP99Ms] = p99Ms;
   trafficTotals[TRAFFIC_TOTAL.loopLagMaxMs] = maxMs;
+}
+
+/** Resets the cells of a pool's index for a new pool; it has no open requests. */
+export function clearPoolTraffic({ answers, poolErrors, poolLatency, poolLatencySumMs }: TableColumns, pool: number): void {
+  poolErrors[pool] = poolLatencySumMs[pool] = 0;
+  answers.fill(0, answersCell(pool, 0, 0), answersCell(pool + 1, 0, 0));
+  poolLatency.fill(0, pool * LATENCY_BUCKETS, (pool + 1) * LATENCY_BUCKETS);
 }
 
 /** Resets the cells of a slot for a new host. */

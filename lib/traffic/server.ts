@@ -17,7 +17,9 @@ import type { TlsContexts } from './client/tls-contexts.js';
 import { watchDroppedNames } from './client/dropped-names.js';
 import { exchange } from './request/exchange.js';
 import type { ExchangeContext } from './request/exchange-context.js';
+import { NO_POOL_INDEX, recordAnswer } from '../table/traffic-cells.js';
 import { logRefused } from './request/refused.js';
+import { type AnswerCode, lengthOf, statusOf } from './wire/answers.js';
 import type { ClientFacts } from './wire/headers.js';
 
 /** Dependencies and settings of the server. */
@@ -38,6 +40,8 @@ export interface TrafficOptions {
 export interface Traffic {
   /** The port it listens on: the real one when 0 was asked for. */
   readonly port: number;
+  /** Open connections of clients. */
+  readonly connections: number;
   /** Lets requests through, first those that have been waiting. If it only begins to listen now, rejects as `startTraffic` does. */
   open(): Promise<void>;
   /** Stops accepting and lets requests in flight finish; after `timeoutMs`, aborts the rest and returns their number. */
@@ -69,6 +73,7 @@ export async function startTraffic({
   /** Requests in progress, tunnels included. */
   let running = 0;
   let isDraining = false;
+  const limits = new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted);
   /** Requests that arrived before `open`, when no host was known yet; undefined once open. */
   let early: ClientSide[] | undefined = [];
 
@@ -80,6 +85,12 @@ export async function startTraffic({
   function carryThrough(client: ClientSide): void {
     running++;
     exchange(context, client, onExchangeEnd);
+  }
+
+  /** Counts and logs input that was refused before it became a request. */
+  function refuse(facts: ClientFacts, code: AnswerCode, line: string, reason: string): void {
+    recordAnswer(context.columns, NO_POOL_INDEX, line.slice(0, line.indexOf(' ')), statusOf(code), false, Number.NaN, 0, lengthOf(code));
+    logRefused(context, facts, code, line, reason);
   }
 
   /** A fault of our own ends its request, not the process. */
@@ -117,7 +128,7 @@ export async function startTraffic({
     }),
     onNamesDropped: watchDroppedNames({ clock, count, log }),
     isReasonWanted: context.accessLog !== undefined || context.reasonLog !== undefined,
-    onRefused: (facts, code, line, reason) => logRefused(context, facts, code, line, reason),
+    onRefused: refuse,
     onSilent: ({ address }, reason) => context.reasonLog?.note('client given up', { client: address, reason }),
     onClosed: (connection) => connections.delete(connection),
   };
@@ -138,9 +149,9 @@ export async function startTraffic({
       onConnection,
       onTurnedAway(facts, code, reason) {
         if (code === '') context.reasonLog?.note('connection refused', { client: facts.address, reason });
-        else logRefused(context, facts, code, '', reason);
+        else refuse(facts, code, '', reason);
       },
-      limits: new ConnectionLimits(config.maxConnections, config.maxConnectionsPerClient, isTrusted),
+      limits,
     });
     opened.server.on('error', (error) => log('error', 'the server failed', { reason: error.message }));
     return opened;
@@ -171,6 +182,9 @@ export async function startTraffic({
 
   return {
     port: listener?.port ?? port,
+    get connections() {
+      return limits.count;
+    },
     async open() {
       listener ??= await listen();
       const waiting = early ?? [];

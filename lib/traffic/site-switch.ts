@@ -16,6 +16,7 @@ import { compileRouter } from '../routing/router.js';
 import { DEFAULT_POOL, type Site, type SitePool, type SiteRoute } from '../site-model.js';
 import { firstClassOf, shareCellsOf, type TableColumns } from '../table/layout.js';
 import type { NamedPool } from '../table/pool-indexes.js';
+import { clearPoolTraffic } from '../table/traffic-cells.js';
 import { TableReader } from '../table/reader.js';
 import type { SlotHost } from '../table/slots.js';
 import type { FromFleet } from '../thread-messages.js';
@@ -33,7 +34,7 @@ import type { RouteLimit } from './request/route-limit.js';
 export type SharedContext = Omit<
   ExchangeContext,
   | 'name'
-  | 'use'
+  | 'index'
   | 'classes'
   | 'view'
   | 'budget'
@@ -176,7 +177,8 @@ export class SiteSwitch {
 
   /** Gives back the pools that have no requests any more; call about once a second. */
   releaseGone(): void {
-    const gone = this.#leaving.filter(({ context }) => context.use.requests === 0);
+    const { columns } = this.#options;
+    const gone = this.#leaving.filter(({ context }) => columns.openRequests[context.index] === 0);
     if (gone.length === 0) return;
     this.#leaving = this.#leaving.filter((pool) => !gone.includes(pool));
     for (const { context } of gone) context.view.retire();
@@ -266,8 +268,10 @@ export class SiteSwitch {
         limit: context.limit,
         affinity: context.affinity,
       } = changing);
-    else context = { ...shared, name, use: { requests: 0 }, routing: this.#routing, classes, ...changing };
+    else context = { ...shared, name, index, routing: this.#routing, classes, ...changing };
     if (changing.limit === undefined) limitBefore?.retire();
+    // The index may have been another pool's.
+    if (known === undefined) clearPoolTraffic(columns, index);
     return { index, classes, budget, rules, context, site: sitePool };
   }
 

@@ -17,6 +17,7 @@ import { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange-context.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
 import type { Host } from '../../lib/traffic/host/host.js';
+import { SlowestRequests } from '../../lib/traffic/log/slowest-requests.js';
 import { KnownHosts } from '../../lib/traffic/host/known-hosts.js';
 import type { CollectingClient } from './collecting-client.js';
 import type { KnownHostsOptions } from '../../lib/traffic/host/known-hosts-options.js';
@@ -77,13 +78,14 @@ export function buildTrafficStage(
   const policy: Policy = new RoundRobin(new Random(1));
   const context: ExchangeContext = {
     name: 'default',
-    use: { requests: 0 },
+    index: 0,
     routing: { site: undefined },
     maxAttempts: 2,
     bodies: new Map(),
     respond: undefined,
     classes: new RequestClasses(1),
-    costs: columns,
+    columns,
+    slowest: new SlowestRequests(),
     view: new TableReader(columns, 0, config.hostMaxInflight),
     hosts,
     clock,

@@ -105,11 +105,11 @@ test('what a pool has learned and its policy outlive another site, in one contex
   withSwitch(({ site, contextOf }) => {
     site.apply(1, BOTH, INDEXES);
     const web = contextOf('web');
-    const kept = [web?.classes, web?.policy, web?.use];
+    const kept = [web?.classes, web?.policy, web?.budget];
     web?.classes.classOf('GET', '/a');
     site.apply(2, { ...BOTH, pools: BOTH.pools.map((pool) => ({ ...pool, timeouts: { connectMs: null, responseMs: 7 } })) }, INDEXES);
     assert.is(contextOf('web'), web);
-    assert.ok([web?.classes, web?.policy, web?.use].every((each, i) => each === kept[i]));
+    assert.ok([web?.classes, web?.policy, web?.budget].every((each, i) => each === kept[i]));
     assert.is(web?.timeouts.responseTimeoutMs, 7);
     assert.is(site.version, 2);
   }));
@@ -129,16 +129,16 @@ test('an operator’s algorithm wins over the site and the flags, and gives way 
   }));
 
 test('a pool that the site no longer has is given back with its last request, once, and picks none any more', () =>
-  withSwitch(({ site, gone, contextOf }) => {
+  withSwitch(({ site, gone, columns, contextOf }) => {
     site.apply(1, BOTH, INDEXES);
     const api = contextOf('api');
     assert.ok(api);
-    api.use.requests = 1;
+    columns.openRequests[api.index] = 1;
     site.apply(2, siteOf("{ version: 1, pools: { web: { hosts: ['http://127.0.0.1:1'] } }, routes: [{ to: web }] }"), INDEXES);
     site.releaseGone();
     assert.equal(gone, []);
     assert.is(api.view.candidates()[0], 2, 'a retry still finds its hosts');
-    api.use.requests = 0;
+    columns.openRequests[api.index] = 0;
     site.releaseGone();
     site.releaseGone();
     assert.equal(gone, [['api']]);
@@ -146,13 +146,13 @@ test('a pool that the site no longer has is given back with its last request, on
   }));
 
 test('a pool that comes back before its last request ended is not given back', () =>
-  withSwitch(({ site, gone, contextOf }) => {
+  withSwitch(({ site, gone, columns, contextOf }) => {
     site.apply(1, BOTH, INDEXES);
     const api = contextOf('api');
-    if (api !== undefined) api.use.requests = 1;
+    if (api !== undefined) columns.openRequests[api.index] = 1;
     site.apply(2, siteOf("{ version: 1, pools: { web: { hosts: ['http://127.0.0.1:1'] } }, routes: [{ to: web }] }"), INDEXES);
     site.apply(3, BOTH, INDEXES);
-    if (api !== undefined) api.use.requests = 0;
+    if (api !== undefined) columns.openRequests[api.index] = 0;
     site.releaseGone();
     assert.equal(gone, []);
     assert.is(contextOf('api')?.view.candidates()[0], 2);

@@ -28,6 +28,11 @@ export class HostQueue {
     return this.#waiters.length >= this.length;
   }
 
+  /** Number of requests that wait. */
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
   /** Whether any request waits. */
   get isWaitedFor(): boolean {
     return this.#waiters.length > 0;

@@ -17,6 +17,7 @@ import { expectedCost } from '../../table/class-costs.js';
 import { HEADER, NO_POOL, POOL_HEADER, POOL_HEADER_CELLS } from '../../table/layout.js';
 import { clearRequests, recordReportedCost, recordServed } from '../../table/own-requests.js';
 import type { SlotHost } from '../../table/slots.js';
+import { clearHostTraffic, recordAttempt, recordHostError, recordHostLatency, setQueued } from '../../table/traffic-cells.js';
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
@@ -71,6 +72,7 @@ export class KnownHosts {
     hashes.set(slot, name);
     const ofPool = this.#rulesOf(slot);
     clearRequests(columns, slot);
+    clearHostTraffic(columns, slot);
     columns.avoidUntil[slot] = columns.ejectedUntil[slot] = columns.failing[slot] = 0;
     const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs,
@@ -164,12 +166,13 @@ export class KnownHosts {
     const { columns } = this.#options;
     const { header } = columns;
     this.turns.begin(attempt, host.slot);
+    recordAttempt(columns, host.slot);
     header[HEADER.inflight] = (header[HEADER.inflight] as number) + 1;
     attempt.place = host.attempts.push(attempt) - 1;
   }
 
-  /** Counts the end of a request and its outcome: exactly once for each `begin`. */
-  end(host: Host, attempt: InFlight, outcome: OutcomeKind, status: number): void {
+  /** Counts the end of a request and its outcome: exactly once for each `begin`. Returns the time. */
+  end(host: Host, attempt: InFlight, outcome: OutcomeKind, status: number): number {
     const { columns, clock } = this.#options;
     const { header } = columns;
     const nowMs = clock();
@@ -184,6 +187,7 @@ export class KnownHosts {
     this.#judge(host, outcome, status);
     host.queue.letIn();
     if (host.isRemoved) this.#releaseIfIdle(host);
+    return nowMs;
   }
 
   /** Records what was served, for the load messages. Errors and long-lived requests say nothing about the cost of a request. */
@@ -192,6 +196,7 @@ export class KnownHosts {
     const { served } = columns;
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
+    if (!attempt.isProvenLong) recordHostLatency(columns, slot, attempt.hostMs);
     if (status >= 500 || !this.turns.isEvidence(attempt, nowMs)) return;
     const { classId, hostMs } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
@@ -239,6 +244,7 @@ export class KnownHosts {
     const share = columns.failing[host.slot] as number;
     // The usual case: a good answer from a host without failures.
     if (evidence === null || (evidence === 'good' && share === 0 && host.ejection.failures === 0)) return;
+    if (evidence !== 'good') recordHostError(columns, host.slot);
     if (evidence === '5xx') count('hosts_answered_5xx');
     columns.failing[host.slot] = failingAfter(share, evidence);
     const nowMs = clock();
@@ -271,6 +277,7 @@ export class KnownHosts {
       else host.queue.sendAway();
       host.addresses?.refresh(nowMs);
       this.turns.moveLongOnes(host.attempts, host.slot, nowMs);
+      setQueued(columns, host.slot, host.queue.waiting);
       if (host.ejection.untilMs !== 0 && nowMs >= host.probeAtMs && !host.isProbing) void this.#probe(host);
     }
   }

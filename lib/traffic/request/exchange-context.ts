@@ -8,6 +8,7 @@ import type { TableColumns } from '../../table/layout.js';
 import type { TableReader } from '../../table/reader.js';
 import type { AccessLog } from '../log/access-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
+import type { SlowestRequests } from '../log/slowest-requests.js';
 import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { CompiledSite } from './compiled-site.js';
@@ -17,16 +18,15 @@ import type { PoolLimit } from './pool-limit.js';
 
 /** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
 export interface ExchangeContext extends AttemptContext, PickContext {
-  /** The pool's name, and its part of the table. */
+  /** The pool's name, its index, and its part of the table. A pool that the site no longer has stays while it has open requests. */
   readonly name: string;
+  readonly index: number;
   view: TableReader;
-  /** Requests that the pool serves now: a pool that the site no longer has stays until there are none. */
-  readonly use: { requests: number };
   /** The site in force, the same for all pools; without one every request belongs to this pool. */
   readonly routing: { readonly site: CompiledSite<ExchangeContext> | undefined };
   readonly classes: RequestClasses;
-  /** The cost of requests, by class and on average (ms of CPU). */
-  readonly costs: Pick<TableColumns, 'classCost' | 'fleet'>;
+  /** Where requests are counted, and the cost of each class stands. */
+  readonly columns: TableColumns;
   budget: RetryBudget;
   /** Maximum attempts at a request, the first included. */
   maxAttempts: number;
@@ -38,6 +38,8 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
+  /** Collects the slowest requests. */
+  readonly slowest: SlowestRequests;
   /** Bodies of our own answers, as the site says. */
   bodies: OwnBodies;
   /** Answers every request of the pool: maintenance; undefined: hosts do. */

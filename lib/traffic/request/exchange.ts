@@ -4,6 +4,7 @@
 import type { Failure } from '../../explanation.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
+import { countOpenRequests } from '../../table/traffic-cells.js';
 import type { AnswerCode } from '../wire/answers.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { ClientSide } from '../client/client-side.js';
@@ -19,6 +20,7 @@ import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
+import { countEnd, slowRequestOf } from './request-counts.js';
 import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
@@ -64,11 +66,13 @@ class Exchange implements AttemptOwner, Story {
   #place: PoolLimit | undefined;
   /** Deadline for waiting in queues; NaN until it first waits. */
   #queueDeadlineMs = Number.NaN;
+  /** When the last attempt ended; NaN while none has. */
+  #endedMs = Number.NaN;
   #isOver = false;
 
   constructor(context: ExchangeContext, client: ClientSide, onEnd: ExchangeEnd) {
     this.#context = context;
-    context.use.requests++;
+    countOpenRequests(context.columns, context.index, 1);
     this.#client = client;
     this.#onEnd = onEnd;
     this.startedMs = context.clock();
@@ -108,9 +112,9 @@ class Exchange implements AttemptOwner, Story {
       return;
     }
     this.#plan = action.plan;
-    this.#context.use.requests--;
+    countOpenRequests(this.#context.columns, this.#context.index, -1);
     this.#context = pools[action.split.next()] as ExchangeContext;
-    this.#context.use.requests++;
+    countOpenRequests(this.#context.columns, this.#context.index, 1);
     this.#toPool();
   }
 
@@ -140,19 +144,19 @@ class Exchange implements AttemptOwner, Story {
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, costs, ids, hosts, affinity } = this.#context;
+    const { budget, classes, columns, ids, hosts, affinity } = this.#context;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
     this.#classId = classes.classOf(method, target);
-    this.#cost = expectedCost(costs, this.#classId);
+    this.#cost = expectedCost(columns, this.#classId);
     this.#isLongLived = this.#client.head.upgrade !== undefined || hosts.turns.isLongLived(this.#classId);
     if (ids !== undefined)
       this.#number = ids.log.open(
         this.startedMs,
         classes.name(this.#classId) ?? '',
         this.#cost,
-        (costs.classCost[this.#classId] as number) > 0,
+        (columns.classCost[this.#classId] as number) > 0,
         this.pool,
         this.routedBy,
       );
@@ -242,7 +246,7 @@ class Exchange implements AttemptOwner, Story {
     const attempt = this.attempt as Attempt;
     const { host } = attempt;
     try {
-      hosts.end(host, attempt, kind, status);
+      this.#endedMs = hosts.end(host, attempt, kind, status);
       this.outcome = kind;
       if (kind === 'ok') {
         this.#record();
@@ -305,7 +309,10 @@ class Exchange implements AttemptOwner, Story {
 
   #record(): void {
     const { accessLog, clock, ids, classes, isTrusted } = this.#context;
-    accessLog?.write(recordOf(this, this.#client, clock(), ids === undefined ? '' : requestIdOf(ids, this.#number), isTrusted));
+    const nowMs = this.outcome === 'ok' ? this.#endedMs : clock();
+    countEnd(this.#context, this.#client, this, nowMs, false);
+    if (this.#context.slowest.isSlow(nowMs - this.startedMs)) this.#noteSlow(nowMs);
+    accessLog?.write(recordOf(this, this.#client, nowMs, ids === undefined ? '' : requestIdOf(ids, this.#number), isTrusted));
     if (this.#failures !== undefined)
       ids?.failures.add(this.#number, {
         atMs: this.startedMs,
@@ -316,6 +323,13 @@ class Exchange implements AttemptOwner, Story {
     this.#finish(undefined);
   }
 
+  #noteSlow(nowMs: number): void {
+    const { slowest, ids, classes } = this.#context;
+    if (ids === undefined || this.attempt?.isProvenLong === true) return;
+    const id = requestIdOf(ids, this.#number);
+    slowest.note(slowRequestOf(this, this.#client, id, classes.name(this.#classId) ?? '', nowMs));
+  }
+
   #fail(error: unknown): void {
     this.#finish(error instanceof Error ? error : new Error(String(error)));
   }
@@ -323,7 +337,8 @@ class Exchange implements AttemptOwner, Story {
   #finish(fault: Error | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#context.use.requests--;
+    if (fault !== undefined) countEnd(this.#context, this.#client, this, this.#context.clock(), true);
+    countOpenRequests(this.#context.columns, this.#context.index, -1);
     this.#place?.end(this.#context.clock());
     this.#onEnd(this.#client, fault);
   }

@@ -103,16 +103,16 @@ export class Explainer {
   #pickIn(context: ExchangeContext, client: Dry, route: ExplainedRoute | null): Explanation {
     const { random, clock } = this.#options;
     const { method, target, upgrade } = client.head;
-    const { classes, costs, policy, name, respond, affinity } = context;
+    const { classes, columns, policy, name, respond, affinity } = context;
     const nowMs = clock();
     if (respond !== undefined) {
       const unpicked = this.#readFailed({ atMs: nowMs, className: '', code: respond.code, failures: [] }, null);
       return { ...unpicked, route, pool: name, answered: respond.status };
     }
     const classId = classes.idOf(method, target);
-    const cost = expectedCost(costs, classId);
+    const cost = expectedCost(columns, classId);
     const log = this.#dryLog;
-    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (costs.classCost[classId] as number) > 0, name);
+    const request = log.open(nowMs, classes.name(classId) ?? '', cost, (columns.classCost[classId] as number) > 0, name);
     // A policy of its own, so that round-robin does not advance.
     pick(
       { ...context, policy: createPolicy(policy.algorithm, random, log), ids: { log, failures: this.#noFailures, prefix: '' } },
