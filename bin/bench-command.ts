@@ -12,11 +12,11 @@ export function addBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure this Meercat on this machine: failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos, ablation',
+      'measure this Meercat on this machine: failover, ejection, freshness, pick, route, record, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos, ablation',
     )
     .argument(
       '<name>',
-      'failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos or ablation',
+      'failover, ejection, freshness, pick, route, record, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos or ablation',
     )
     .addOption(new Option('--rounds <n>', 'how often it is repeated').argParser((text) => parseInteger('--rounds', text, 1, 1000)))
     .addOption(
@@ -115,6 +115,9 @@ Benchmarks, what they take, and their goals:
   route       time and memory of finding a request's route, in a mixture of routes and in the worst cases
               --routes 1,100,1000,10000 --rounds 9 --seconds 0.3
                                                      goals: < 1000 ns with 1000 routes, no allocation
+  record      time and memory of counting a request for metrics, dashboard and status
+              --hosts 10,200,10000 --rounds 9 --seconds 0.3
+                                                     goals: < 100 ns with 200 hosts, < 16 bytes
   forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
               undici, nginx, HAProxy and Caddy, as far as they are installed
               --workloads small,down,up,websocket,tls --rounds 5 --seconds 3 --connections 32 --load wrk

@@ -23,6 +23,7 @@ import { runProfile } from './profile.js';
 import { watchOthers } from './machine-cpu.js';
 import { runProof } from './proof/proof.js';
 import { type BenchReport, checkWritable, formatReport } from './report.js';
+import { runRecord } from './record.js';
 import { runRoute } from './route.js';
 import { runScaling } from './scaling.js';
 import { runSites } from './site.js';
@@ -48,6 +49,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   freshness: { flags: ['hosts', 'seconds'], run: runFreshness },
   pick: { flags: ['hosts', 'rounds', 'seconds'], run: runPick },
   route: { flags: ['routes', 'rounds', 'seconds'], run: runRoute },
+  record: { flags: ['hosts', 'rounds', 'seconds'], run: runRecord },
   forward: { flags: ['workloads', 'rounds', 'seconds', 'connections', 'load'], run: runForward },
   profile: { flags: ['workloads', 'seconds', 'connections', 'load'], run: runProfile },
   latency: { flags: ['rounds', 'seconds', 'connections'], run: runLatency },

@@ -18,6 +18,7 @@ const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => 
   'idle-load': async (args) => (await import('./idle-load.js')).runIdleLoad(args),
   load: async (args) => (await import('./closed-load.js')).runClosedLoad(args),
   pick: async (args) => (await import('./picker.js')).runPicker(args),
+  record: async (args) => (await import('./record-timer.js')).runRecordTimer(args),
   route: async (args) => (await import('./router-timer.js')).runRouterTimer(args),
   'fault-host': async (args) => (await import('./proof/faults-host.js')).runFaultHost(args),
   'fault-load': async () => (await import('./proof/faults-load.js')).runFaultLoad(),

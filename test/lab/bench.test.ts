@@ -47,7 +47,7 @@ test('invalid arguments are rejected with exit code 2 and a list of valid ones',
   for (const [args, expected] of [
     [
       ['nope'],
-      'one of failover, ejection, freshness, pick, route, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos, ablation, not "nope"',
+      'one of failover, ejection, freshness, pick, route, record, forward, profile, latency, idle, processes, policies, fleet, churn, site, chaos, ablation, not "nope"',
     ],
     [['toString'], 'not "toString"'],
     [['pick', '--connections', '3'], '--connections: bench pick does not take it'],
