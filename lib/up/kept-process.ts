@@ -22,6 +22,8 @@ export interface KeptProcessOptions {
   readonly name: string;
   /** The Redis address, passed through the environment. */
   readonly redis: string;
+  /** More variables of its environment: secrets, which do not belong into arguments. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   /** Returns its arguments; called at each start. */
   readonly argsOf: () => readonly string[];
   /** Handles a readable line: its output, or its exit. */
@@ -38,7 +40,7 @@ export interface KeptProcess {
 }
 
 /** Starts a process and keeps it running. */
-export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: KeptProcessOptions): KeptProcess {
+export function keepProcess({ entry, name, redis, secrets = {}, argsOf, onLine, onMessage }: KeptProcessOptions): KeptProcess {
   let isStopping = false;
   /** Stopped by `restart`: its exit is not reported. */
   let isRestarting = false;
@@ -49,7 +51,7 @@ export function keepProcess({ entry, name, redis, argsOf, onLine, onMessage }: K
     // A process group of its own: Ctrl-C reaches only this process, which then stops the parts in order. If this process
     // dies, the IPC channel closes and the child exits.
     // In the environment: the address may contain a password, and arguments are visible to all users.
-    const env = { ...process.env, MEERCAT_REDIS: redis };
+    const env = { ...process.env, ...secrets, MEERCAT_REDIS: redis };
     const launched = fork(entry, [...argsOf()], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
     if (launched.stderr !== null) createInterface({ input: launched.stderr }).on('line', (line) => onLine(`${name}: ${readable(line)}`));
     launched.on('message', (message) => onMessage?.(message, launched));

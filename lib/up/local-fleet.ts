@@ -1,8 +1,9 @@
 // `meercat up`: a whole fleet on this machine, each part in a process of its own. This process starts
 // them, starts those again that die, shows how they do, and stops them in order. None outlives it.
 
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { CONSOLE_PORT_OFFSET } from '../config/config.js';
+import { CONSOLE_PORT_OFFSET, CONSOLE_TOKEN_VARIABLE } from '../config/config.js';
 import { openKeyFile } from '../config/key-file.js';
 import { formatStaticHost } from '../config/values.js';
 import { connectForPerson } from '../console/status.js';
@@ -76,6 +77,8 @@ export interface LocalFleet {
   stop(): Promise<void>;
 }
 
+type Secrets = Readonly<Record<string, string>>;
+
 /** Parts of one kind are stopped together: none needs another of its kind. */
 async function stopAll(parts: readonly KeptProcess[]): Promise<void> {
   await Promise.all(parts.map((part) => part.stop()));
@@ -120,8 +123,9 @@ async function start(
 
   const site = await readSiteToBe({ client, keys, namespace, siteFile, stateDir, onLine: events.onLine });
   const plans = options.statics.length > 0 ? [] : planDemoHosts(site, options.hosts);
-  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage): KeptProcess =>
-    keepProcess({ entry, name, redis: redis.url, argsOf, onLine: events.onLine, onMessage });
+  const keep = (name: string, argsOf: () => readonly string[], onMessage?: OnMessage, secrets?: Secrets): KeptProcess =>
+    keepProcess({ entry, name, redis: redis.url, secrets, argsOf, onLine: events.onLine, onMessage });
+  const consoleToken = ownConsoleToken();
 
   // Hosts first, so that an agent has something to speak of; stopped last.
   const demoParts: KeptProcess[] = [];
@@ -153,24 +157,29 @@ async function start(
     ...(stateDir === '' ? [] : ['--state-dir', stateDir]),
   ];
   const balancers = balancerPorts.map((port, index) =>
-    keep(`b${index + 1}`, () => [
-      // One process each, whatever the environment says: the console's ports are taken by the next one.
-      ...[
-        'balancer',
-        ...fleetFlags,
-        ...fleetKeyFlags,
-        '--name',
-        `b${index + 1}`,
-        '--processes',
-        '1',
-        '--bind',
-        '127.0.0.1',
-        '--port',
-        String(port),
+    keep(
+      `b${index + 1}`,
+      () => [
+        // One process each, whatever the environment says: the console's ports are taken by the next one.
+        ...[
+          'balancer',
+          ...fleetFlags,
+          ...fleetKeyFlags,
+          '--name',
+          `b${index + 1}`,
+          '--processes',
+          '1',
+          '--bind',
+          '127.0.0.1',
+          '--port',
+          String(port),
+        ],
+        ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--console-bind', '127.0.0.1', '--algorithm', options.algorithm],
+        ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags, ...siteFlags],
       ],
-      ...['--console-port', String(port + CONSOLE_PORT_OFFSET), '--console-bind', '127.0.0.1', '--algorithm', options.algorithm],
-      ...['--drain-delay', '0ms', '--drain-timeout', `${DRAIN_TIMEOUT_MS}ms`, ...staticFlags, ...siteFlags],
-    ]),
+      undefined,
+      consoleToken === '' ? {} : { [CONSOLE_TOKEN_VARIABLE]: consoleToken },
+    ),
   );
   shutdown.add(() => stopAll(balancers));
   // Agents end first: while there is a master, it takes their hosts out of a Redis that others keep.
@@ -210,7 +219,7 @@ async function start(
   });
   shutdown.add(await announce({ namespace, redis: redis.url }, events));
   return {
-    summary: summarize(options, redis, balancerPorts, demos, site),
+    summary: summarize(options, redis, balancerPorts, demos, site, consoleToken),
     view: () => readFleet(client, keys).catch(() => null),
     stop: () => shutdown.run(),
   };
@@ -226,6 +235,12 @@ async function announce(fleet: RunningFleet, events: LocalFleetEvents): Promise<
   }
 }
 
+/** A token for the consoles of this fleet, which lasts as long as it; empty when the environment says which one counts. */
+function ownConsoleToken(): string {
+  const isGiven = [CONSOLE_TOKEN_VARIABLE, `${CONSOLE_TOKEN_VARIABLE}_FILE`].some((name) => (process.env[name] ?? '') !== '');
+  return isGiven ? '' : randomBytes(16).toString('hex');
+}
+
 /** What a person can paste into a shell: never a command that would reach another Redis than the fleet's. */
 function summarize(
   options: LocalFleetOptions,
@@ -233,11 +248,15 @@ function summarize(
   ports: readonly number[],
   demos: readonly Demo[],
   site: Site | null,
+  consoleToken: string,
 ): string[] {
+  // Behind the #, which browsers keep to themselves.
+  const token = consoleToken === '' ? '' : `#token=${consoleToken}`;
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
   const named = demos.filter(({ hasAgent }) => !hasAgent);
   return [
     `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
+    `dashboard  http://127.0.0.1:${(ports[0] as number) + CONSOLE_PORT_OFFSET}/.meercat/${token}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
     ...(named.length > 0 ? [`demo hosts ${named.map((demo) => `${shownName(demo)} at ${demo.url()}`).join(', ')}, as the site says`] : []),
     `try        ${site === null ? `curl 'http://127.0.0.1:${ports[0]}/work?ms=5'` : exampleCommand(site, ports[0] as number)}`,
