@@ -10,6 +10,7 @@ import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { openKeyFile } from './config/key-file.js';
 import { healthPages, type HealthFacts } from './console/health.js';
+import { PageExchanges } from './console/page-bridge.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
 import { type Lookup, systemLookup } from './health/host-addresses.js';
@@ -150,9 +151,14 @@ export async function startBalancer(
     throw error;
   };
   // Before the client port: a failed start must not have accepted clients.
-  const console = await startConsole({ port: consolePortOf(config), bind: config.consoleBind, token, pages: healthPages(standing) }).catch(
-    closeAll,
-  );
+  const bridge = new PageExchanges((message) => toFleet.post(message));
+  const console = await startConsole({
+    port: consolePortOf(config),
+    bind: config.consoleBind,
+    token,
+    pages: healthPages(standing),
+    bridge,
+  }).catch(closeAll);
   shutdown.add(() => console.close());
   const traffic = await startTraffic({
     port: config.port,
@@ -185,7 +191,7 @@ export async function startBalancer(
   };
 
   const giveFleetKey = startThreads({
-    entries: { fleet: new URL('./fleet/thread.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
+    entries: { fleet: new URL('./fleet-entry.js', import.meta.url), hosts: new URL('./hosts/thread.js', import.meta.url) },
     keep,
     table,
     config: threadConfig,
@@ -211,9 +217,11 @@ export async function startBalancer(
       gate,
       siteSwitch,
       toFleet,
+      pages: bridge,
       log,
     }),
     onFleetDeath() {
+      bridge.onThreadDeath();
       state.role = 'slave';
       gate.onThreadDeath();
     },

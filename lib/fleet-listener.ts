@@ -1,6 +1,7 @@
 // What the fleet thread tells the thread that serves requests, and what follows from it there: hosts come and go, the start
 // gate opens, the role and the fleet's settings change. It runs between two requests, never inside one.
 
+import type { PageExchanges } from './console/page-bridge.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
 import type { Outbox } from './outbox.js';
@@ -33,6 +34,8 @@ export interface FleetListenerOptions {
   readonly gate: StartGate;
   readonly siteSwitch: SiteSwitch;
   readonly toFleet: Outbox<ToFleet>;
+  /** The console's way to its pages in the fleet thread. */
+  readonly pages: Pick<PageExchanges, 'onMessage'>;
   readonly log: Log;
 }
 
@@ -44,6 +47,7 @@ export function listenToFleet({
   gate,
   siteSwitch,
   toFleet,
+  pages,
   log,
 }: FleetListenerOptions): (message: FromFleet) => void {
   return (message) => {
@@ -107,6 +111,13 @@ export function listenToFleet({
       case 'host-ejected':
         // An operator has ejected the host: its requests in flight end here.
         hosts.endAll(message.slot);
+        break;
+      case 'console-pages':
+      case 'console-head':
+      case 'console-chunk':
+      case 'console-end':
+      case 'console-broken':
+        pages.onMessage(message);
         break;
       case 'log':
         log(...message.line);

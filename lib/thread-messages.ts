@@ -2,6 +2,7 @@
 // change.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { FromPages, ToPages } from './console-messages.js';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
 import type { OwnSlowRequest } from './fleet-figures.js';
 import type { Log } from './log.js';
@@ -39,6 +40,8 @@ export type ToFleet =
   | FleetKeyMessage
   /** The port to the hosts thread; sent again after that thread restarts. */
   | { readonly type: 'hosts-port'; readonly port: MessagePort }
+  /** Of the console. */
+  | ToPages
   /** This balancer is about to stop: give up mastership, and continue everything else until `stop`. */
   | { readonly type: 'resign' }
   | { readonly type: 'stop' };
@@ -85,6 +88,8 @@ export type FromFleet =
   | { readonly type: 'why'; readonly token: string; readonly question: WhyQuestion }
   /** An operator ejected this host: abort its requests in flight. Sent once. */
   | { readonly type: 'host-ejected'; readonly slot: number }
+  /** Of the console's pages. */
+  | FromPages
   | LogMessage
   | { readonly type: 'stopped' };
 

@@ -1,5 +1,6 @@
-// Who may see a page of the console that is not public. On loopback everybody on this machine may, but no web page
-// whose name was made to point here; with a token only who has it may; else nobody may. Anything unclear is refused.
+// Who may see a page of the console that is not public, and who may act. On loopback everybody on this machine may see,
+// but no web page whose name was made to point here; elsewhere only who has the token may. To act needs the token
+// everywhere, and no page of another origin may use it. Anything unclear is refused.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -8,6 +9,9 @@ import { isIP } from 'node:net';
 export interface Credentials {
   readonly host: string | undefined;
   readonly authorization: string | undefined;
+  /** What browsers add: the origin of the page that asks, and how that relates to this one. */
+  readonly origin?: string | undefined;
+  readonly fetchSite?: string | undefined;
 }
 
 /** Why a request is refused. */
@@ -19,8 +23,15 @@ export interface GuardRefusal {
   readonly challenge: string;
 }
 
-/** Judges requests; undefined lets one pass. */
-export type Guard = (credentials: Credentials) => GuardRefusal | undefined;
+/** The verdict on a request: why it is refused, or whether it came with the right token. */
+export type GuardVerdict = { readonly refusal: GuardRefusal } | { readonly refusal?: undefined; readonly hasToken: boolean };
+
+/** Judges requests for pages that not everybody may see. */
+export interface Guard {
+  /** Whether this console has a token. */
+  readonly hasToken: boolean;
+  judge(credentials: Credentials, access: 'read' | 'act'): GuardVerdict;
+}
 
 /** Whether an address, as a listening socket gives it, can only be reached from this machine. */
 export function isLoopback(address: string): boolean {
@@ -28,18 +39,59 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * The guard of a console that listens on `address`. A token is asked for wherever one is set, on loopback too.
+ * The guard of a console that listens on `address`. On loopback everybody on this machine may read; elsewhere, and to act
+ * anywhere, the token is asked for. Who gives a token is judged by it.
  * @param token empty when none is set
  */
 export function buildGuard(address: string, token: string): Guard {
+  const isLocal = isLoopback(address);
   if (token !== '') {
     const expected = digestOf(token);
-    return ({ authorization }) => checkToken(expected, authorization);
+    return {
+      hasToken: true,
+      judge(credentials, access) {
+        const { host, authorization } = credentials;
+        if (isLocal && access === 'read' && authorization === undefined) return verdictOf(checkHost(host), false);
+        return verdictOf(checkToken(expected, authorization) ?? (access === 'act' ? checkOrigin(credentials) : undefined), true);
+      },
+    };
   }
-  if (isLoopback(address)) return ({ host }) => checkHost(host);
-  const message =
-    'this page needs a token, and this balancer has none: give it one with --console-token-file FILE or MEERCAT_CONSOLE_TOKEN, or leave --console-bind on loopback';
-  return () => ({ status: 403, error: 'MEERCAT_FORBIDDEN', message, challenge: '' });
+  return {
+    hasToken: false,
+    judge({ host }, access) {
+      if (isLocal && access === 'read') return verdictOf(checkHost(host), false);
+      return verdictOf(forbidden(isLocal ? NO_TOKEN_TO_ACT : NO_TOKEN_TO_READ), false);
+    },
+  };
+}
+
+const NO_TOKEN_TO_ACT =
+  'to change anything needs a token, and this balancer has none: give it one with --console-token-file FILE or MEERCAT_CONSOLE_TOKEN, or use the command line (meercat drain …)';
+
+const NO_TOKEN_TO_READ =
+  'this page needs a token, and this balancer has none: give it one with --console-token-file FILE or MEERCAT_CONSOLE_TOKEN, or leave --console-bind on loopback';
+
+function verdictOf(refusal: GuardRefusal | undefined, hasToken: boolean): GuardVerdict {
+  return refusal === undefined ? { hasToken } : { refusal };
+}
+
+function forbidden(message: string): GuardRefusal {
+  return { status: 403, error: 'MEERCAT_FORBIDDEN', message, challenge: '' };
+}
+
+/**
+ * Cross-site requests: a browser says which page asks, and what it says can't be forged by that page. Programs that are no
+ * browsers say nothing; they have the token, which no browser sends by itself.
+ */
+function checkOrigin({ host, origin, fetchSite }: Credentials): GuardRefusal | undefined {
+  const isSame = origin === undefined || (host !== undefined && /^https?:\/\//i.test(origin) && hostOf(origin) === host.toLowerCase());
+  if (isSame && (fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none')) return undefined;
+  return forbidden('a page of another origin may not act here: check the Origin header, and that a proxy in front keeps the Host header');
+}
+
+/** What follows the scheme: an origin has no path. */
+function hostOf(origin: string): string {
+  return origin.replace(/^https?:\/\//i, '').toLowerCase();
 }
 
 function checkToken(expected: Buffer, authorization: string | undefined): GuardRefusal | undefined {
@@ -62,12 +114,7 @@ function checkToken(expected: Buffer, authorization: string | undefined): GuardR
 function checkHost(host: string | undefined): GuardRefusal | undefined {
   const [, v6, name = ''] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
   if (v6 !== undefined ? isIP(v6) === 6 : isIP(name) === 4 || /^(?:[\w-]+\.)*localhost$/i.test(name)) return undefined;
-  return {
-    status: 403,
-    error: 'MEERCAT_FORBIDDEN',
-    message: 'without a token only an address or localhost is served here: check the Host header',
-    challenge: '',
-  };
+  return forbidden('without a token only an address or localhost is served here: check the Host header');
 }
 
 function digestOf(text: string): Buffer {

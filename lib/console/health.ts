@@ -32,12 +32,10 @@ export function healthPages(read: () => HealthFacts): Page[] {
   return [
     {
       path: HEALTH_PATHS.live,
-      isPublic: true,
       answer: () => ({ status: 200, body: { status: 'live', reason: phaseOf(read()), message: 'the process answers' } }),
     },
     {
       path: HEALTH_PATHS.ready,
-      isPublic: true,
       answer() {
         const { isReady, reason, message } = readinessOf(read());
         return { status: isReady ? 200 : 503, body: { status: isReady ? 'ready' : 'not-ready', reason, message } };
@@ -45,7 +43,6 @@ export function healthPages(read: () => HealthFacts): Page[] {
     },
     {
       path: HEALTH_PATHS.health,
-      isPublic: true,
       answer() {
         const standing = read();
         const { isReady, reason, message } = readinessOf(standing);

@@ -1,23 +1,26 @@
-// The console's HTTP server: finds the page, asks the guard, answers. Invariant: no client can keep it from answering
-// others or cost the process more than a few hundred connections, however slow, large or many its requests are.
+// The console's HTTP server, in the main thread: finds the page, asks the guard, answers. Health pages and files are
+// answered here, all others in the fleet thread. Invariant: no client can keep it from answering others or cost the
+// process more than a few hundred connections, however slow, large or many its requests are.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { listenError } from '../listen-error.js';
-import { buildGuard, type Guard } from './guard.js';
+import type { PageEntry, PageRequest } from '../console-messages.js';
+import { answerJson, answerRefusal, unavailable } from './answers.js';
+import { buildGuard, type Credentials, type Guard, type GuardRefusal } from './guard.js';
+import type { PageBridge } from './page-bridge.js';
+import { type ConsoleFile, StaticFile } from './static-files.js';
 
-/** What a page says. */
+/** What a page of this thread says. */
 export interface PageAnswer {
   readonly status: number;
   /** Becomes JSON. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** One page. */
+/** A page that this thread answers, to everybody who can reach the console. */
 export interface Page {
   readonly path: string;
-  /** Shown to everybody who can reach the console, without a token. */
-  readonly isPublic: boolean;
   answer(): PageAnswer;
 }
 
@@ -28,9 +31,11 @@ export interface ConsoleLimits {
   /** How long a connection without a request is kept. */
   readonly idleTimeoutMs: number;
   readonly maxHeaderBytes: number;
-  /** Longest body that is read, though none is used: the connection of a longer one is closed. */
+  /** Longest body that is read where none is used: the connection of a longer one is closed. */
   readonly maxBodyBytes: number;
-  /** When there are more connections, the oldest is closed: a health check always gets in. */
+  /** Longest body that a page is given. */
+  readonly maxReadBodyBytes: number;
+  /** When there are more connections, the oldest that is no stream is closed: a health check always gets in. */
   readonly maxConnections: number;
 }
 
@@ -40,6 +45,7 @@ export const CONSOLE_LIMITS: ConsoleLimits = {
   idleTimeoutMs: 5000,
   maxHeaderBytes: 8192,
   maxBodyBytes: 65_536,
+  maxReadBodyBytes: 16_384,
   maxConnections: 256,
 };
 
@@ -52,9 +58,12 @@ export interface ConsoleOptions {
   readonly port: number;
   /** The address to listen on. */
   readonly bind: string;
-  /** Asked for by every page that is not public; empty when none is set. */
+  /** Asked for beyond loopback, and to act; empty when none is set. */
   readonly token: string;
   readonly pages: readonly Page[];
+  readonly files?: readonly ConsoleFile[];
+  /** To the pages of the fleet thread; none without it. */
+  readonly bridge?: PageBridge;
   readonly limits?: ConsoleLimits;
 }
 
@@ -65,7 +74,8 @@ export interface Console {
 }
 
 /** Starts the console. Rejects with MEERCAT_PORT_TAKEN, or MEERCAT_START_FAILED when it can't listen on its address. */
-export function startConsole({ port, bind, token, pages, limits = CONSOLE_LIMITS }: ConsoleOptions): Promise<Console> {
+export function startConsole({ port, bind, token, pages, files = [], bridge, limits = CONSOLE_LIMITS }: ConsoleOptions): Promise<Console> {
+  const statics = files.map((file) => new StaticFile(file));
   // Until it is known where the server listens nobody but the public may pass, and nobody can have connected.
   let guard: Guard = buildGuard('', '');
   const server = createServer(
@@ -77,18 +87,16 @@ export function startConsole({ port, bind, token, pages, limits = CONSOLE_LIMITS
       maxHeaderSize: limits.maxHeaderBytes,
     },
     (request, response) => {
-      try {
-        answer(request, response, pages, guard, limits);
-      } catch {
+      answer(request, response, { pages, files: statics, bridge, guard, limits }).catch(() => {
         // Our own bug costs one answer.
-        if (!response.headersSent) refuse(response, 500, 'MEERCAT_INTERNAL', 'the console failed on this request');
+        if (!response.headersSent) answerRefusal(response, 500, 'MEERCAT_INTERNAL', 'the console failed on this request');
         else response.destroy();
-      }
+      });
     },
   );
   // A client that neither sends nor takes anything.
   server.timeout = limits.requestTimeoutMs;
-  const sockets = keepNewest(server, limits.maxConnections);
+  const sockets = keepNewest(server, limits.maxConnections, (socket) => bridge?.isStream(socket) === true);
   return new Promise((resolve, reject) => {
     // After the start there is nobody to tell: the error is of one connection that could not be accepted.
     server.on('error', (error) =>
@@ -109,52 +117,140 @@ export function startConsole({ port, bind, token, pages, limits = CONSOLE_LIMITS
   });
 }
 
-/** The open connections, oldest first; one too many closes the oldest. */
-function keepNewest(server: Server, maxConnections: number): ReadonlySet<Socket> {
+/** The open connections, oldest first; one too many closes the oldest that is no stream: those have a limit of their own. */
+function keepNewest(server: Server, maxConnections: number, isStream: (socket: Socket) => boolean): ReadonlySet<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     if (sockets.size <= maxConnections) return;
-    const [oldest] = sockets as Set<Socket>;
-    if (oldest === undefined) return;
-    sockets.delete(oldest);
-    oldest.destroy();
+    for (const oldest of sockets) {
+      if (isStream(oldest)) continue;
+      sockets.delete(oldest);
+      oldest.destroy();
+      break;
+    }
   });
   return sockets;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, pages: readonly Page[], guard: Guard, limits: ConsoleLimits): void {
-  const { host, authorization, 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+/** What the server serves. */
+interface Served extends Pick<ConsoleOptions, 'pages'> {
+  readonly files: readonly StaticFile[];
+  readonly bridge: PageBridge | undefined;
+  readonly guard: Guard;
+  readonly limits: ConsoleLimits;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, served: Served): Promise<void> {
+  const { pages, files, bridge, limits } = served;
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
   if (coding !== undefined || Number(length) > limits.maxBodyBytes) {
-    response.setHeader('Connection', 'close');
-    refuse(response, 413, 'MEERCAT_BODY_TOO_LARGE', 'the console takes no bodies');
+    tooLarge(response, 'the console takes no such bodies');
     return;
   }
-  const path = (request.url ?? '').split('?', 1)[0];
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const page = pages.find((each) => each.path === path);
-  // Before it is said which pages there are.
-  const refusal = page?.isPublic === true ? undefined : guard({ host, authorization });
-  if (refusal !== undefined) {
-    if (refusal.challenge !== '') response.setHeader('WWW-Authenticate', refusal.challenge);
-    refuse(response, refusal.status, refusal.error, refusal.message);
-  } else if (page === undefined) {
-    refuse(response, 404, 'MEERCAT_NOT_FOUND', `try ${pages.map((each) => each.path).join(', ')}`);
-  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.setHeader('Allow', 'GET, HEAD');
-    refuse(response, 405, 'MEERCAT_METHOD', 'only GET and HEAD');
-  } else {
-    const { status, body } = page.answer();
-    send(response, status, body);
+  const file = files.find((each) => each.path === path);
+  if (page !== undefined || file !== undefined) {
+    if (!isAllowed(request, response, ['GET'])) return;
+    if (file !== undefined) await file.answer(request, response);
+    else if (page !== undefined) {
+      const { status, body } = page.answer();
+      answerJson(response, status, body);
+    }
+    return;
   }
+  const entry = bridge?.pages?.find((each) => each.path === path);
+  if (bridge !== undefined && entry !== undefined) await answerByFleetThread(request, response, path, entry, bridge, served);
+  else if (isRefused(request, response, served, 'read')) return;
+  else if (bridge !== undefined && bridge.pages === undefined)
+    unavailable(response, 'this balancer has just started: try again in a second');
+  else answerRefusal(response, 404, 'MEERCAT_NOT_FOUND', `try ${[...pages, ...(bridge?.pages ?? [])].map((each) => each.path).join(', ')}`);
 }
 
-function refuse(response: ServerResponse, status: number, error: string, message: string): void {
-  send(response, status, { error, message });
+/** Answers with a page of the fleet thread: who asks is judged first, and how much they send. */
+async function answerByFleetThread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  { access, methods }: PageEntry,
+  bridge: PageBridge,
+  served: Served,
+): Promise<void> {
+  const { guard, limits } = served;
+  const verdict = guard.judge(credentialsOf(request), access === 'act' ? 'act' : 'read');
+  if (verdict.refusal !== undefined && access !== 'public') {
+    sayRefusal(response, verdict.refusal);
+    return;
+  }
+  if (!isAllowed(request, response, methods)) return;
+  const { headers } = request;
+  if (Number(headers['content-length'] ?? '0') > limits.maxReadBodyBytes) {
+    tooLarge(response, `a body has at most ${limits.maxReadBodyBytes} bytes here`);
+    return;
+  }
+  const body = request.method === 'POST' ? await readBody(request) : '';
+  if (body === null) return;
+  bridge.forward(response, {
+    method: request.method as PageRequest['method'],
+    path,
+    query: (request.url ?? '').slice(path.length + 1),
+    accept: headers.accept ?? '',
+    acceptEncoding: String(headers['accept-encoding'] ?? ''),
+    origin: headers.origin,
+    contentType: headers['content-type'] ?? '',
+    host: headers.host ?? '',
+    remoteAddress: request.socket.remoteAddress ?? '',
+    body,
+    mayRead: verdict.refusal === undefined,
+    mayAct: verdict.refusal === undefined && verdict.hasToken,
+    hasToken: guard.hasToken,
+  });
 }
 
-function send(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
-  response
-    .writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
-    .end(`${JSON.stringify(body)}\n`);
+/** The whole body, whose length was checked; null when the client went before its end. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of request) parts.push(part as Buffer);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function credentialsOf({ headers }: IncomingMessage): Credentials {
+  return {
+    host: headers.host,
+    authorization: headers.authorization,
+    origin: headers.origin,
+    fetchSite: headers['sec-fetch-site'] as string,
+  };
+}
+
+/** Answers who may not do this; false: they may. */
+function isRefused(request: IncomingMessage, response: ServerResponse, { guard }: Served, access: 'read' | 'act'): boolean {
+  const { refusal } = guard.judge(credentialsOf(request), access);
+  if (refusal !== undefined) sayRefusal(response, refusal);
+  return refusal !== undefined;
+}
+
+function sayRefusal(response: ServerResponse, { challenge, status, error, message }: GuardRefusal): void {
+  if (challenge !== '') response.setHeader('WWW-Authenticate', challenge);
+  answerRefusal(response, status, error, message);
+}
+
+/** Whether the method is one of these, or HEAD in the place of GET; else it is refused. */
+function isAllowed({ method }: IncomingMessage, response: ServerResponse, methods: readonly string[]): boolean {
+  const allowed = methods.flatMap((each) => (each === 'GET' ? ['GET', 'HEAD'] : [each]));
+  if (method !== undefined && allowed.includes(method)) return true;
+  response.setHeader('Allow', allowed.join(', '));
+  answerRefusal(response, 405, 'MEERCAT_METHOD', `only ${allowed.join(' and ')}`);
+  return false;
+}
+
+function tooLarge(response: ServerResponse, message: string): void {
+  response.setHeader('Connection', 'close');
+  answerRefusal(response, 413, 'MEERCAT_BODY_TOO_LARGE', message);
 }

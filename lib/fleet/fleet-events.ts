@@ -20,6 +20,8 @@ export interface FleetEventHandlers {
   /** A balancer has left in good order. */
   readonly onLeft: (balancer: string) => void;
   readonly onWhy: (event: FleetEvent) => void;
+  /** Any event that counts; after the handlers above. */
+  readonly onEvent?: (event: FleetEvent) => void;
 }
 
 /** After these there is something to read. */
@@ -56,6 +58,7 @@ export function openFleetEvents(
       if (kind === 'balancer-left' && detail === LEFT_IN_ORDER) handlers.onLeft(name);
       if (kind === 'master-released') handlers.onReleased();
       if (OPERATOR_EVENTS.has(kind)) handlers.onOperator();
+      handlers.onEvent?.(decoded.value);
     },
     { onLost: logDenial(log, keys.events) },
   );

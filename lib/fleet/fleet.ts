@@ -3,6 +3,7 @@
 
 import { monotonicClock } from '../clock.js';
 import { healthByPool } from '../config/pool-rules.js';
+import type { FleetSight } from '../fleet-sight.js';
 import type { Log } from '../log.js';
 import { describeAddress, parseRedisAddress } from '../redis/address.js';
 import { buildKeys } from '../redis/keys.js';
@@ -13,12 +14,14 @@ import { QuietPublisher } from '../redis/quiet-publish.js';
 import { changeSettings } from '../redis/settings.js';
 import { MessageSigner } from '../redis/sign.js';
 import { siteHostsOf } from '../site-hosts.js';
+import type { SiteInForce } from '../site-model.js';
 import { counterOf } from '../table/counters.js';
 import { openTable, WIDE_HEADER } from '../table/layout.js';
-import type { FleetThreadData, FromFleet, ToFleet } from '../thread-messages.js';
+import type { FleetThreadData, FromFleet } from '../thread-messages.js';
 import { Candidacy } from './candidacy.js';
 import { createDocumentReader } from './document-reader.js';
 import { openFleetConnections } from './fleet-connections.js';
+import { EventListeners } from './event-listeners.js';
 import { openFleetEvents } from './fleet-events.js';
 import { Heartbeats } from './heartbeats.js';
 import { HostsLink } from './hosts-link.js';
@@ -29,12 +32,13 @@ import { startLeaseDriver } from './lease-driver.js';
 import { HEARTBEAT_MS, leaseTimes } from './lease-waits.js';
 import { LimitSync } from './limit-sync.js';
 import { LoadSync } from './load-sync.js';
-import { listenToMainThread } from './main-thread-messages.js';
+import { listenToMainThread, type ToFleetParts } from './main-thread-messages.js';
 import { MasterWatch } from './master-watch.js';
 import { Membership } from './membership.js';
 import { NAME_UNCHECKED, NameWatch } from './name-watch.js';
 import { RedisState } from './redis-state.js';
 import { openSecretSync } from './secret-sync.js';
+import { buildSight } from './sight.js';
 import { SettingsSync } from './settings-sync.js';
 import { openSiteSync } from './site-sync.js';
 import { OwnChecks } from './own-checks.js';
@@ -53,7 +57,9 @@ const LEAVE_TIMEOUT_MS = 1500;
 
 /** The running fleet thread. */
 export interface Fleet {
-  onMessage(message: ToFleet): void;
+  /** What the console's pages may see. */
+  readonly sight: FleetSight;
+  onMessage(message: ToFleetParts): void;
   /** Steps down, releases the lease, leaves the fleet, closes the connections. */
   stop(): Promise<void>;
 }
@@ -71,7 +77,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const ring = new KeyRing('--fleet-key', data.fleetKey);
   const gate = new MessageGate(ring, count, log);
   const signer = new MessageSigner(ring, config.name);
-  const redis = new RedisState(log, describeAddress(dataAddress));
+  const redis = new RedisState(log, describeAddress(dataAddress), clock);
   const sendHeartbeat = (): Promise<void> => heartbeats.send();
   const sawTerm = (term: number, mastership?: string): void => candidacy.sawTerm(term, mastership);
 
@@ -174,6 +180,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  let siteInForce: SiteInForce | null = null;
   const reader = createDocumentReader();
   const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
   const site = openSiteSync(data, reader.read, {
@@ -181,6 +188,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     held: () => (lease.state.phase === 'master' ? lease.state : null),
     announce: (event) => void membership.announce(event),
     onSite(inForce) {
+      siteInForce = inForce;
       health = healthByPool(inForce.site, config.health);
       const ofSite = siteHostsOf(inForce.site).map(({ name }) => name);
       const sources = [...siteSourcesOf(inForce.site), ...sourcesOf(flagHosts.beside(inForce.site))];
@@ -297,6 +305,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (keyWatch.bar !== '') candidacy.check();
   }
 
+  const listeners = new EventListeners();
   const events = openFleetEvents(dataAddress, keys, gate, count, log, {
     onElected: sawTerm,
     onReleased: () => lease.send({ type: 'lease-released' }),
@@ -304,6 +313,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     onOperator: () => void sendHeartbeat(),
     // Of two balancers with one name only the owner answers.
     onWhy: (event) => void (heartbeats.hasJoined && why.ask(event)),
+    onEvent: (event) => listeners.pass(event),
   });
 
   ownHosts.name(sourcesOf(config.statics));
@@ -311,6 +321,12 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const timers = [setInterval(sendHeartbeat, HEARTBEAT_MS), setInterval(upkeep, UPKEEP_MS)];
 
   return {
+    sight: buildSight({
+      ...{ config, columns, clock, count, log, client, keys, signer, ring, gate },
+      ...{ table, lease, redis, heartbeats, settings, loads, watch, membership },
+      onEvent: listeners.add,
+      inForce: () => siteInForce,
+    }),
     onMessage: listenToMainThread({
       client,
       keys,

@@ -41,14 +41,22 @@ export class Heartbeats {
   #hasJoined = false;
   #isFirst = true;
   #untilPrune = 0;
+  #balancers = 1;
   /** The current master's name in Redis. */
   masterName: string | null = null;
-  /** Size of the fleet, as far as known. */
-  balancers = 1;
+  /** The balancers in order of succession, as the last heartbeat read them. */
+  order: readonly string[] = [];
+  /** Round trip of the last heartbeat that was answered, in ms; null before the first. */
+  roundTripMs: number | null = null;
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
     this.send = oneAtATime(() => this.#sendOne());
+  }
+
+  /** Size of the fleet, as far as known. */
+  get balancers(): number {
+    return this.#balancers;
   }
 
   /** Whether this balancer is in the fleet under its name. */
@@ -69,7 +77,8 @@ export class Heartbeats {
     try {
       const fleet = await membership.sendHeartbeat(standing);
       if (this.#isStopped) return;
-      this.#options.lease.send({ type: 'round-trip', ms: clock() - sentAtMs });
+      this.roundTripMs = clock() - sentAtMs;
+      this.#options.lease.send({ type: 'round-trip', ms: this.roundTripMs });
       this.#take(fleet);
       // Whoever applied it waits to hear of it.
       if (await this.#options.site.take(fleet.siteMark)) void this.send();
@@ -94,7 +103,8 @@ export class Heartbeats {
     const { name, membership, redis, lease, settings, onFleet, onTerm } = this.#options;
     redis.taken(fleet.denied);
     this.masterName = fleet.master;
-    this.balancers = fleet.order.length;
+    this.#balancers = fleet.order.length;
+    this.order = fleet.order;
     onFleet(fleet);
     const isNamed = membership.name.state === 'ours';
     if (isNamed) lease.send({ type: 'rank', rank: membership.rankIn(fleet) });

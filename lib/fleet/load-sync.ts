@@ -108,6 +108,11 @@ export class LoadSync {
     this.#loads.setStatics(statics);
   }
 
+  /** The interval of load messages, in ms. */
+  intervalMs(writer: TableWriter): number {
+    return this.#everyMs(writer);
+  }
+
   setClasses(named: readonly NamedClass[]): void {
     for (const [id, name] of named) {
       this.#loads.setClass(id, name);

@@ -10,6 +10,7 @@ import type { MessageGate } from '../redis/message-gate.js';
 import { encodeReport } from '../redis/report-message.js';
 import type { MessageSigner } from '../redis/sign.js';
 import type { Count } from '../table/counters.js';
+import type { ToPages } from '../console-messages.js';
 import type { ToFleet } from '../thread-messages.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HostsLink } from './hosts-link.js';
@@ -45,8 +46,11 @@ export interface MainThreadOptions {
   readonly secrets: SecretSync;
 }
 
+/** The messages of the main thread that the parts of the fleet thread take. */
+export type ToFleetParts = Exclude<ToFleet, ToPages>;
+
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
-export function listenToMainThread(options: MainThreadOptions): (message: ToFleet) => void {
+export function listenToMainThread(options: MainThreadOptions): (message: ToFleetParts) => void {
   const { ring, gate, table, loads, limits, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
   return (message) => {
     switch (message.type) {

@@ -1,6 +1,7 @@
 // Logs whether the fleet's Redis is usable: once per change, and once per reason that an operator must fix, however
 // often it recurs.
 
+import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { needsOperator } from '../redis/connect.js';
 
@@ -8,14 +9,17 @@ import { needsOperator } from '../redis/connect.js';
 export class RedisState {
   readonly #log: Log;
   readonly #where: string;
+  readonly #clock: Clock;
   /** Whether Redis accepted the last heartbeat; undefined before the first. */
   #isUsable: boolean | undefined;
   #warned: string | undefined;
   #denied: string | null = null;
   #reason = '';
+  #downSinceMs: number | null = null;
 
   /** @param where the address, without secrets */
-  constructor(log: Log, where: string) {
+  constructor(log: Log, where: string, clock: Clock) {
+    this.#clock = clock;
     this.#log = log;
     this.#where = where;
   }
@@ -25,11 +29,22 @@ export class RedisState {
     return this.#reason;
   }
 
+  /** Whether Redis accepted the last heartbeat; false before the first. */
+  get isUsable(): boolean {
+    return this.#isUsable === true;
+  }
+
+  /** Since when it can't be used; null while it can, and before the first heartbeat. */
+  get downSinceMs(): number | null {
+    return this.#downSinceMs;
+  }
+
   /** Redis accepted a heartbeat; `denied` says which part of it the user may not write. */
   taken(denied: string | null): void {
     if (this.#isUsable !== true) this.#log('info', 'redis is reachable', { redis: this.#where });
     this.#isUsable = true;
     this.#reason = '';
+    this.#downSinceMs = null;
     if (denied !== null && denied !== this.#denied)
       this.#log('warn', 'redis denies a part of the heartbeat', { redis: this.#where, reason: denied });
     this.#denied = denied;
@@ -53,6 +68,7 @@ export class RedisState {
     if (isNews) this.#warned = reason;
     this.#log(isNews ? 'warn' : 'debug', message, { redis: this.#where, reason });
     this.#isUsable = false;
+    this.#downSinceMs ??= this.#clock();
     this.#reason = reason;
   }
 }

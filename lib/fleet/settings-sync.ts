@@ -53,6 +53,11 @@ export class SettingsSync {
     this.#signed = new SignedSettings(options.gate, options.keys, fields);
   }
 
+  /** The fields in force. */
+  get fields(): ReadonlyMap<string, string> {
+    return this.#fields;
+  }
+
   /** What to restore to a Redis that lost its data. */
   get remembered(): readonly RememberedHash[] {
     return [{ key: this.#options.keys.settings, fields: this.#fields }];

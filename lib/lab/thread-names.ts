@@ -6,8 +6,9 @@ import { basename, dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
 if (!isMainThread) {
-  // A thread's first argument is its entry, `…/fleet/thread.js`.
-  const name = basename(dirname(process.argv[1] ?? ''));
+  // A thread's first argument is its entry: `…/fleet-entry.js`, or `…/hosts/thread.js`.
+  const entry = process.argv[1] ?? '';
+  const name = basename(entry) === 'fleet-entry.js' ? 'fleet' : basename(dirname(entry));
   try {
     writeSync(2, `thread ${name} ${basename(readlinkSync('/proc/thread-self'))}\n`);
   } catch {

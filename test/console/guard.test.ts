@@ -6,13 +6,18 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeercatError } from '../../lib/errors.js';
-import { buildGuard, isLoopback } from '../../lib/console/guard.js';
+import { buildGuard, type Credentials, type Guard, type GuardRefusal, isLoopback } from '../../lib/console/guard.js';
 import { readConsoleToken } from '../../lib/console/token.js';
 import { withTempDir } from '../support/brackets.js';
 
 const test = suite('console guard');
 
 const TOKEN = '0123456789abcdef0123';
+
+/** Why a guard refuses; undefined when it lets pass. */
+function refusalOf(guard: Guard, credentials: Credentials, access: 'read' | 'act' = 'read'): GuardRefusal | undefined {
+  return guard.judge(credentials, access).refusal;
+}
 
 test('only addresses that nobody else can reach are loopback', () => {
   for (const address of ['127.0.0.1', '127.1.2.3', '::1']) assert.ok(isLoopback(address), address);
@@ -31,13 +36,13 @@ test('only addresses that nobody else can reach are loopback', () => {
     assert.not(isLoopback(address), address);
 });
 
-test('with a token set only who has it passes, on loopback too', () => {
+test('beyond loopback only who has the token passes, and who gives a wrong one passes nowhere', () => {
   for (const address of ['127.0.0.1', '0.0.0.0', '10.0.0.1']) {
     const guard = buildGuard(address, TOKEN);
     for (const authorization of [`Bearer ${TOKEN}`, `bearer ${TOKEN}`, `BEARER  ${TOKEN}`])
-      assert.is(guard({ host: 'console.example', authorization }), undefined, authorization);
+      assert.equal(guard.judge({ host: 'console.example', authorization }, 'read'), { hasToken: true }, authorization);
     for (const authorization of [
-      undefined,
+      ...(address === '127.0.0.1' ? [] : [undefined]),
       '',
       TOKEN,
       'Bearer',
@@ -49,7 +54,7 @@ test('with a token set only who has it passes, on loopback too', () => {
       `Basic ${TOKEN}`,
       `Bearer "${TOKEN}"`,
     ]) {
-      const refusal = guard({ host: '127.0.0.1', authorization });
+      const refusal = refusalOf(guard, { host: '127.0.0.1', authorization });
       assert.equal([refusal?.status, refusal?.error], [401, 'MEERCAT_UNAUTHORIZED'], String(authorization));
       assert.match(
         refusal?.challenge as string,
@@ -64,17 +69,65 @@ test('without a token nobody passes beyond loopback, and the answer says how to 
   for (const address of ['0.0.0.0', '::', '10.0.0.1', '']) {
     const guard = buildGuard(address, '');
     for (const authorization of [undefined, 'Bearer ', 'Bearer x']) {
-      const refusal = guard({ host: '127.0.0.1', authorization });
+      const refusal = refusalOf(guard, { host: '127.0.0.1', authorization });
       assert.equal([refusal?.status, refusal?.error, refusal?.challenge], [403, 'MEERCAT_FORBIDDEN', '']);
       assert.match(refusal?.message as string, /--console-token-file FILE or MEERCAT_CONSOLE_TOKEN/);
     }
   }
 });
 
+test('on loopback reading needs no token, also where one is set', () => {
+  for (const token of ['', TOKEN]) {
+    const guard = buildGuard('127.0.0.1', token);
+    assert.equal(guard.judge({ host: '127.0.0.1:9080', authorization: undefined }, 'read'), { hasToken: false });
+    assert.is(refusalOf(guard, { host: 'evil.example', authorization: undefined })?.status, 403);
+  }
+});
+
+test('to act needs the token everywhere, and the answer says how to set one where there is none', () => {
+  for (const address of ['127.0.0.1', '10.0.0.1']) {
+    const keyed = buildGuard(address, TOKEN);
+    assert.equal(keyed.judge({ host: 'b1:9080', authorization: `Bearer ${TOKEN}` }, 'act'), { hasToken: true });
+    assert.is(refusalOf(keyed, { host: '127.0.0.1', authorization: undefined }, 'act')?.status, 401);
+    assert.is(refusalOf(keyed, { host: '127.0.0.1', authorization: 'Bearer wrong' }, 'act')?.status, 401);
+    const refusal = refusalOf(buildGuard(address, ''), { host: '127.0.0.1', authorization: `Bearer ${TOKEN}` }, 'act');
+    assert.is(refusal?.status, 403);
+    assert.match(refusal?.message as string, /--console-token-file FILE or MEERCAT_CONSOLE_TOKEN/);
+  }
+});
+
+test('a page of another origin may not act with the token, as the browser says of it', () => {
+  const guard = buildGuard('127.0.0.1', TOKEN);
+  const judge = (rest: Partial<Credentials>): number | undefined =>
+    refusalOf(guard, { host: 'b1.example:9080', authorization: `Bearer ${TOKEN}`, ...rest }, 'act')?.status;
+  for (const rest of [
+    {},
+    { origin: 'http://b1.example:9080' },
+    { origin: 'https://B1.example:9080', fetchSite: 'same-origin' },
+    { fetchSite: 'none' },
+  ])
+    assert.is(judge(rest), undefined, JSON.stringify(rest));
+  for (const rest of [
+    { origin: 'http://evil.example' },
+    { origin: 'http://b1.example' },
+    { origin: 'http://b1.example:9081' },
+    { origin: 'http://b1.example:9080.evil.example' },
+    { origin: 'null' },
+    { origin: '' },
+    { origin: 'b1.example:9080' },
+    { origin: 'file://b1.example:9080' },
+    { origin: 'http://b1.example:9080', fetchSite: 'cross-site' },
+    { fetchSite: 'same-site' },
+    { fetchSite: 'cross-site' },
+    { host: undefined, origin: 'http://b1.example:9080' },
+  ])
+    assert.is(judge(rest), 403, JSON.stringify(rest));
+});
+
 test('without a token on loopback a name that could be made to point here does not pass', () => {
   const guard = buildGuard('127.0.0.1', '');
   for (const host of ['127.0.0.1', '127.0.0.1:9080', 'localhost', 'LOCALHOST:9080', 'b1.localhost', '[::1]:9080', '192.0.2.1'])
-    assert.is(guard({ host, authorization: undefined }), undefined, host);
+    assert.is(refusalOf(guard, { host, authorization: undefined }), undefined, host);
   for (const host of [
     undefined,
     '',
@@ -88,7 +141,7 @@ test('without a token on loopback a name that could be made to point here does n
     '1.2.3',
     '0x7f.1',
   ]) {
-    assert.is(guard({ host, authorization: undefined })?.status, 403, String(host));
+    assert.is(refusalOf(guard, { host, authorization: undefined })?.status, 403, String(host));
   }
 });
 

@@ -14,11 +14,9 @@ const test = suite('console server');
 
 const TOKEN = '0123456789abcdef0123';
 const PAGES: readonly Page[] = [
-  { path: '/open', isPublic: true, answer: () => ({ status: 200, body: { page: 'open' } }) },
-  { path: '/shut', isPublic: false, answer: () => ({ status: 200, body: { page: 'shut' } }) },
+  { path: '/open', answer: () => ({ status: 200, body: { page: 'open' } }) },
   {
     path: '/broken',
-    isPublic: true,
     answer() {
       throw new Error('inner detail');
     },
@@ -51,7 +49,7 @@ test('any other path is 404 with a stable code, and says which to try', () =>
     for (const path of ['/', '/health', '/open/', '/../open', '//open', '/OPEN', '/%6fpen', 'http://127.0.0.1/open']) {
       const { status, body } = await ask(port, { path });
       assert.is(status, 404, path);
-      assert.equal(JSON.parse(body), { error: 'MEERCAT_NOT_FOUND', message: 'try /open, /shut, /broken' });
+      assert.equal(JSON.parse(body), { error: 'MEERCAT_NOT_FOUND', message: 'try /open, /broken' });
     }
   }));
 
@@ -70,40 +68,32 @@ test('a page that fails costs one answer, which tells nothing of why', () =>
     assert.is(await statusOf(port, '/open'), 200);
   }));
 
-test('on loopback without a token all is shown, but not under a foreign name', () =>
+test('on loopback anybody is told which pages there are, but not under a foreign name', () =>
   withConsole({}, async (port) => {
-    assert.equal([await statusOf(port, '/shut'), await statusOf(port, '/shut', { Host: `localhost:${port}` })], [200, 200]);
-    assert.equal(
-      [await statusOf(port, '/shut', { Host: 'evil.example' }), await statusOf(port, '/absent', { Host: 'evil.example' })],
-      [403, 403],
-    );
+    assert.equal([await statusOf(port, '/absent'), await statusOf(port, '/absent', { Host: `localhost:${port}` })], [404, 404]);
+    assert.is(await statusOf(port, '/absent', { Host: 'evil.example' }), 403);
     assert.is(await statusOf(port, '/open', { Host: 'b1.example' }), 200, 'health checks come with any name');
     assert.match(await exchangeRaw(port, 'GET /open HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /, 'and, in HTTP/1.0, without one');
   }));
 
-test('with a token the public pages need none, and all else does, also what is not there', () =>
+test('beyond loopback with a token the public pages need none, and all else does, also what is not there', () =>
   withConsole({ bind: '0.0.0.0', token: TOKEN }, async (port) => {
     assert.is(await statusOf(port, '/open'), 200);
-    for (const path of ['/shut', '/absent']) {
-      const { status, headers, body } = await ask(port, { path });
-      assert.equal(
-        [status, headers['www-authenticate'], (JSON.parse(body) as { error: string }).error],
-        [401, 'Bearer realm="meercat"', 'MEERCAT_UNAUTHORIZED'],
-      );
-      assert.is(await statusOf(port, path, { Authorization: 'Bearer wrong' }), 401);
-    }
-    const headers = { Authorization: `Bearer ${TOKEN}` };
-    assert.equal([await statusOf(port, '/shut', headers), await statusOf(port, '/absent', headers)], [200, 404]);
+    const { status, headers, body } = await ask(port, { path: '/absent' });
+    assert.equal(
+      [status, headers['www-authenticate'], (JSON.parse(body) as { error: string }).error],
+      [401, 'Bearer realm="meercat"', 'MEERCAT_UNAUTHORIZED'],
+    );
+    assert.is(await statusOf(port, '/absent', { Authorization: 'Bearer wrong' }), 401);
+    assert.is(await statusOf(port, '/absent', { Authorization: `Bearer ${TOKEN}` }), 404);
   }));
 
 test('beyond loopback without a token only the public pages are shown', () =>
   withConsole({ bind: '0.0.0.0' }, async (port) => {
     assert.is(await statusOf(port, '/open'), 200);
-    for (const path of ['/shut', '/absent']) {
-      const { status, body } = await ask(port, { path, headers: { Authorization: 'Bearer ' } });
-      assert.is(status, 403);
-      assert.match(body, /--console-token-file FILE or MEERCAT_CONSOLE_TOKEN/);
-    }
+    const { status, body } = await ask(port, { path: '/absent', headers: { Authorization: 'Bearer ' } });
+    assert.is(status, 403);
+    assert.match(body, /--console-token-file FILE or MEERCAT_CONSOLE_TOKEN/);
   }));
 
 const QUICK = { ...CONSOLE_LIMITS, requestTimeoutMs: 200, idleTimeoutMs: 200 };

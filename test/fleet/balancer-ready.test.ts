@@ -277,7 +277,7 @@ test('messages that the fleet thread sends while it is being started are handled
     const heard: string[] = [];
     /** Threads that send messages before their starter has received them. */
     const keep: KeepThread = <To, From extends { readonly type: string }>(options: ThreadOptions<To, From>): Thread<To> => {
-      const isFleet = options.entry.pathname.endsWith('/fleet/thread.js');
+      const isFleet = options.entry.pathname.endsWith('/fleet-entry.js');
       const say = (message: FromFleet): void => options.onMessage(message as unknown as From);
       if (isFleet) {
         const slot = { slot: 0, name: 'a', url };

@@ -38,10 +38,13 @@ const TRAFFIC_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE_FOLDERS = new Set(['routing', 'table', 'learning']);
 
 /** Files of lib itself that put the folders together: they import all, and only the lab and one another import them. */
-const COMPOSITION_ROOTS = new Set(['balancer', 'balancer-requests', 'fleet-listener', 'library', 'index']);
+const COMPOSITION_ROOTS = new Set(['balancer', 'balancer-requests', 'fleet-entry', 'fleet-listener', 'fleet-thread', 'library', 'index']);
 
 /** What files of lib itself that are no composition roots may import besides the pure folders. */
 const FILES_MAY_IMPORT: readonly string[] = ['config'];
+
+/** Files of lib itself of types alone, which name the fleet's connections. */
+const FILES_WITH_REDIS: ReadonlySet<string> = new Set(['fleet-sight']);
 
 /** Files without I/O that the simulation runs as they are, in folders that the lab may not import. */
 const SIMULATED: ReadonlySet<string> = new Set([
@@ -113,7 +116,7 @@ function mayImport(from: Part, to: Part): boolean {
   if (!from.isFolder && from.name === 'model') return false;
   if (to.isFolder || COMPOSITION_ROOTS.has(to.name)) {
     const allowed = from.isFolder ? (FOLDER_MAY_IMPORT[from.name] ?? []) : [...PURE_FOLDERS, ...FILES_MAY_IMPORT];
-    return allowed.includes(to.name);
+    return allowed.includes(to.name) || (!from.isFolder && to.name === 'redis' && FILES_WITH_REDIS.has(from.name));
   }
   return to.name === 'model' || to.name === 'site-model' || to.name === 'host-id' || !(from.isFolder && PURE_FOLDERS.has(from.name));
 }

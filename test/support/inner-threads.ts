@@ -2,7 +2,7 @@
 // and later as between threads, without what the start of a thread costs (0.3 s of CPU each). For tests of what
 // a balancer does; those of threads that die or block have real ones.
 
-import { startFleet } from '../../lib/fleet/fleet.js';
+import { startFleetThread } from '../../lib/fleet-thread.js';
 import { startHosts } from '../../lib/hosts/hosts.js';
 import type { FleetThreadData, FromFleet, FromHosts, HostsThreadData, ToFleet, ToHosts } from '../../lib/thread-messages.js';
 import type { KeepThread, Thread, ThreadOptions } from '../../lib/threads.js';
@@ -34,7 +34,7 @@ export const keepInnerThread: KeepThread = <To, From extends { readonly type: st
 };
 
 function start(entry: URL, data: unknown, post: (message: FromFleet | FromHosts) => void): Part<ToFleet> | Part<ToHosts> {
-  if (entry.pathname.endsWith('/fleet/thread.js')) return startFleet(data as FleetThreadData, post);
+  if (entry.pathname.endsWith('/fleet-entry.js')) return startFleetThread(data as FleetThreadData, post);
   if (entry.pathname.endsWith('/hosts/thread.js')) return startHosts(data as HostsThreadData, post);
   throw new Error(`no entry of a balancer's threads: ${entry.pathname}`);
 }
