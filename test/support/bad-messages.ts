@@ -152,6 +152,91 @@ export const BAD_LOADS: Readonly<Record<string, readonly string[]>> = {
   loads_dropped_version: OTHER_VERSIONS.map((v) => json(OK_LOAD, { v })),
 };
 
+const OK_FIGURES = { v: 1, balancer: 'b9', instance: 'i', seq: 1, seconds: 1, pools: [], hosts: [], slowest: [] };
+const OK_SLOW = ['id-1', 1_800_000_000_000, 812.5, 'GET /', 'default', 'h1', 200];
+const BAD_LATENCIES = [
+  [1],
+  [-1, 1],
+  [542, 1],
+  [1.5, 1],
+  ['1', 1],
+  [1, 0],
+  [1, -1],
+  [1, 1.5],
+  [1, '1'],
+  [1, 2 ** 31],
+  [5, 1, 4, 1],
+  [5, 1, 5, 1],
+  [null, 1],
+];
+
+/** Figures of a balancer that are dropped, by the counter that counts them. */
+export const BAD_FIGURES: Readonly<Record<string, readonly string[]>> = {
+  figures_dropped_malformed: [
+    ...NO_JSON,
+    ...HOSTILE_NAMES.flatMap((name) => [
+      json(OK_FIGURES, { balancer: name }),
+      json(OK_FIGURES, { instance: name }),
+      json(OK_FIGURES, { hosts: [[name, 0, 0, '']] }),
+      ...(name === '' ? [] : [json(OK_FIGURES, { pools: [[name, 0, 0, 0]] })]),
+    ]),
+    ...[null, -1, 1.5, '1', 2 ** 53].map((seq) => json(OK_FIGURES, { seq })),
+    ...[null, 0, -1, '1', 61, 1e300].map((seconds) => json(OK_FIGURES, { seconds })),
+    ...[null, {}, 'x', 7, [1], [null], [[]], [['a']], [['a', 1, 1]]].flatMap((wrong) => [
+      json(OK_FIGURES, { pools: wrong }),
+      json(OK_FIGURES, { hosts: wrong }),
+      json(OK_FIGURES, { slowest: wrong }),
+    ]),
+    ...[1, 2, 3].flatMap((at) =>
+      [-1, 1.5, '1', null, [], 2 ** 31].map((wrong) => json(OK_FIGURES, { pools: [['a', 1, 1, 1].with(at, wrong as never)] })),
+    ),
+    ...[1, 2].flatMap((at) =>
+      [-1, 1.5, '1', null, [], 2 ** 31].map((wrong) => json(OK_FIGURES, { hosts: [['a', 1, 1, ''].with(at, wrong as never)] })),
+    ),
+    ...[7, null, [], 'x'.repeat(201), '\x1b[2J', '\u202e'].map((ejected) => json(OK_FIGURES, { hosts: [['a', 1, 1, ejected]] })),
+    ...BAD_LATENCIES.flatMap((latency) => [
+      json(OK_FIGURES, { pools: [['a', 1, 1, 1, ...latency]] }),
+      json(OK_FIGURES, { hosts: [['a', 1, 1, '', ...latency]] }),
+    ]),
+    json(OK_FIGURES, {
+      pools: [
+        ['a', 1, 1, 1],
+        ['a', 1, 1, 1],
+      ],
+    }),
+    json(OK_FIGURES, {
+      hosts: [
+        ['a', 1, 1, ''],
+        ['a', 1, 1, ''],
+      ],
+    }),
+    ...[
+      [...OK_SLOW, 1],
+      OK_SLOW.with(0, ''),
+      OK_SLOW.with(0, 'a b'),
+      OK_SLOW.with(0, 'x'.repeat(201)),
+      OK_SLOW.with(0, '\x1b[2J'),
+      OK_SLOW.with(1, -1),
+      OK_SLOW.with(1, '1'),
+      OK_SLOW.with(2, -1),
+      OK_SLOW.with(3, ''),
+      OK_SLOW.with(3, 'GET /\n'),
+      OK_SLOW.with(4, 'a b'),
+      OK_SLOW.with(5, '__proto__'),
+      OK_SLOW.with(6, -1),
+      OK_SLOW.with(6, 1000),
+      OK_SLOW.with(6, '200'),
+    ].map((slow) => json(OK_FIGURES, { slowest: [slow] })),
+  ],
+  figures_dropped_oversized: [
+    json(OK_FIGURES, { padding: 'x'.repeat(8 << 20) }),
+    json(OK_FIGURES, { slowest: Array.from({ length: 21 }, () => OK_SLOW) }),
+    json(OK_FIGURES, { pools: Array.from({ length: 1026 }, (_, i) => [`p${i}`, 0, 0, 0]) }),
+    json(OK_FIGURES, { hosts: Array.from({ length: 16_385 }, (_, i) => [`h${i}`, 0, 0, '']) }),
+  ],
+  figures_dropped_version: OTHER_VERSIONS.map((v) => json(OK_FIGURES, { v })),
+};
+
 /** Host tables that are dropped, by the counter that counts them. */
 export const BAD_TABLES: Readonly<Record<string, readonly string[]>> = {
   tables_dropped_malformed: [
