@@ -1,6 +1,8 @@
 // What metrics are made of: the shared table, and what the fleet thread knows besides. Read anew at each scrape; plain data,
 // so that tests can make it up.
 
+import { basename, dirname } from 'node:path';
+import type { CertificateExpiry } from '../../certificate-expiry.js';
 import { bareNameOf, poolOf } from '../../host-id.js';
 import type { Costs } from '../../model.js';
 import type { TableColumns } from '../../table/layout.js';
@@ -39,9 +41,9 @@ export interface ProcessFacts {
   readonly maxFds: number;
 }
 
-/** A certificate of --tls-cert. */
-export interface CertificateExpiry {
-  /** The name of its file, without the folder where that is enough to tell it from the others. */
+/** A certificate as it is shown. */
+export interface ShownCertificate {
+  /** The name of its file; with the folder's where two have one name. */
   readonly name: string;
   /** Wall clock. */
   readonly notAfterMs: number;
@@ -74,7 +76,7 @@ export interface MetricsFacts {
   readonly redisRttMs: number;
   /** Balancers in the fleet, as far as known. */
   readonly balancers: number;
-  readonly certificates: readonly CertificateExpiry[];
+  readonly certificates: readonly ShownCertificate[];
   readonly fleetThreadLag: LoopLag;
   readonly process: ProcessFacts;
 }
@@ -95,4 +97,19 @@ export function groupHosts(hosts: readonly SlotHost[], max: number = MAX_HOSTS_S
     else slots.push(slot);
   }
   return [...groups, ...[...rest].map(([pool, slots]) => ({ labels: labelsOf({ pool, host: '_other' }), slots, isRest: true }))];
+}
+
+/**
+ * Certificates by the names of their files: where a machine keeps them is nobody's business. Two files of one name have their
+ * folder before it, as in `www.example/fullchain.pem`; of two that are still the same, the one that expires first counts.
+ */
+export function showCertificates(expiries: readonly CertificateExpiry[]): ShownCertificate[] {
+  const isTwice = (name: string): boolean => expiries.filter(({ file }) => basename(file) === name).length > 1;
+  const shown = new Map<string, number>();
+  for (const { file, notAfterMs } of expiries) {
+    const base = basename(file);
+    const name = isTwice(base) ? `${basename(dirname(file))}/${base}` : base;
+    shown.set(name, Math.min(notAfterMs, shown.get(name) ?? Number.POSITIVE_INFINITY));
+  }
+  return [...shown].map(([name, notAfterMs]) => ({ name, notAfterMs }));
 }

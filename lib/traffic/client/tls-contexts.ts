@@ -3,6 +3,7 @@
 
 import { constants, type X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import type { CertificateExpiry } from '../../certificate-expiry.js';
 import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { readRegularFile } from '../../read-file.js';
@@ -10,6 +11,8 @@ import { parseCertificates, readPrivateKey } from '../../pem.js';
 
 /** The certificates that are in use. */
 export interface TlsContexts {
+  /** When each expires. */
+  readonly expiries: readonly CertificateExpiry[];
   /** For clients without SNI, or whose name no certificate has: the first certificate. */
   readonly secureContext: SecureContext;
   /** Selects a certificate by the client's SNI. */
@@ -28,6 +31,7 @@ export interface TlsContexts {
 const RULES = { minVersion: 'TLSv1.2', honorCipherOrder: true, secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 
 interface Loaded {
+  readonly expiries: readonly CertificateExpiry[];
   readonly firstContext: SecureContext;
   /** By name in lower case; wildcards as they are written. */
   readonly byName: ReadonlyMap<string, SecureContext>;
@@ -40,6 +44,9 @@ interface Loaded {
 export function openTlsContexts(certFiles: readonly string[], keyFiles: readonly string[]): TlsContexts {
   let loaded = load(certFiles, keyFiles);
   return {
+    get expiries() {
+      return loaded.expiries;
+    },
     get secureContext() {
       return loaded.firstContext;
     },
@@ -61,18 +68,20 @@ function load(certFiles: readonly string[], keyFiles: readonly string[]): Loaded
   if (certFiles.length !== keyFiles.length)
     throw badConfig(`--tls-cert and --tls-key go in pairs, and there are ${certFiles.length} and ${keyFiles.length}`);
   const byName = new Map<string, SecureContext>();
+  const expiries: CertificateExpiry[] = [];
   let firstContext: SecureContext | undefined;
   for (const [index, certFile] of certFiles.entries()) {
-    const { names, context } = loadPair(certFile, keyFiles[index] as string);
+    const { names, context, notAfterMs } = loadPair(certFile, keyFiles[index] as string);
+    expiries.push({ file: certFile, notAfterMs });
     firstContext ??= context;
     // The first certificate for a name wins.
     for (const name of names) if (!byName.has(name)) byName.set(name, context);
   }
   if (firstContext === undefined) throw badConfig('--tls-cert names no file');
-  return { firstContext, byName };
+  return { expiries, firstContext, byName };
 }
 
-function loadPair(certFile: string, keyFile: string): { names: string[]; context: SecureContext } {
+function loadPair(certFile: string, keyFile: string): { names: string[]; context: SecureContext; notAfterMs: number } {
   const inCert = `--tls-cert ${certFile}`;
   const inKey = `--tls-key ${keyFile}`;
   const cert = attempt(inCert, () => readRegularFile(certFile));
@@ -81,7 +90,7 @@ function loadPair(certFile: string, keyFile: string): { names: string[]; context
   const privateKey = attempt(inKey, () => readPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) throw badConfig(`${inKey}: not the key of the first certificate in ${certFile}`);
   const context = attempt(inCert, () => createSecureContext({ ...RULES, cert, key }));
-  return { names: namesOf(leaf), context };
+  return { names: namesOf(leaf), context, notAfterMs: Date.parse(leaf.validTo) };
 }
 
 function attempt<T>(what: string, act: () => T): T {

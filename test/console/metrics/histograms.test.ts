@@ -67,6 +67,9 @@ test('a new host in the slot begins at 0', () => {
   add(5, 3);
   assert.is(histograms.read(columns, 1).at(-1), 5);
   assert.is(histograms.read(columns, 0).at(-1), 0);
+  // Not looked at for as long as it takes to wrap: what went before in the slot does not come back.
+  add(WRAP, 3);
+  assert.is(histograms.read(columns, 1).at(-1), 5);
 });
 
 test.run();

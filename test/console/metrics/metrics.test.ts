@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COUNTER_FAMILIES } from '../../../lib/console/metrics/counter-families.js';
 import type { Exposition } from '../../../lib/console/metrics/exposition.js';
-import { groupHosts, type MetricsFacts } from '../../../lib/console/metrics/facts.js';
+import { groupHosts, type MetricsFacts, showCertificates } from '../../../lib/console/metrics/facts.js';
 import { MASTER_METRICS, METRICS, renderMetrics } from '../../../lib/console/metrics/metrics.js';
 import { openProcessFacts } from '../../../lib/console/metrics/process-facts.js';
 import { setOperator, writeRow } from '../../../lib/table/fleet-cells.js';
@@ -214,6 +214,27 @@ test('the fleet, the site and certificates are gauges of the balancer', () => {
   // Before the first table and the first heartbeat.
   const early = scrape(buildFacts()).values;
   for (const name of ['meercat_fleet_table_age_seconds', 'meercat_fleet_redis_rtt_seconds']) assert.not.ok(early.has(name), name);
+});
+
+test('certificates are named by their files alone, with the folder where two have one name', () => {
+  const shown = showCertificates(
+    [
+      ['/etc/ssl/private/a.pem', 5],
+      ['/live/www.example/fullchain.pem', 4],
+      ['/live/api.example/fullchain.pem', 3],
+      ['/old/api.example/fullchain.pem', 2],
+      ['b.pem', 1],
+    ].map(([file, notAfterMs]) => ({ file: file as string, notAfterMs: notAfterMs as number })),
+  );
+  assert.equal(
+    shown.map(({ name, notAfterMs }) => [name, notAfterMs]),
+    [
+      ['a.pem', 5],
+      ['www.example/fullchain.pem', 4],
+      ['api.example/fullchain.pem', 2],
+      ['b.pem', 1],
+    ],
+  );
 });
 
 test('both formats have the same values', () => {

@@ -57,6 +57,26 @@ async function shown(port: number, servername?: string): Promise<string> {
   return subject.CN as string;
 }
 
+test('it is known when each certificate expires, after a reload of the new one, and of the old one if the new one is refused', () =>
+  withCertificates((certificates) => {
+    const dayMs = 86_400_000;
+    const hoursLeft = (contexts: TlsContexts) =>
+      contexts.expiries.map(({ file, notAfterMs }) => [file, Math.round((notAfterMs - Date.now()) / 3_600_000)]);
+    const a = certificates.issue('a', { names: ['a.example'], validMs: 2 * dayMs });
+    const b = certificates.issue('b', { names: ['b.example'], validMs: 3 * dayMs });
+    const contexts = open(a, b);
+    assert.equal(hoursLeft(contexts), [
+      [a.certFile, 48],
+      [b.certFile, 72],
+    ]);
+    certificates.issue('b', { names: ['b.example'], validMs: 5 * dayMs });
+    contexts.reload();
+    assert.equal(hoursLeft(contexts)[1], [b.certFile, 120]);
+    writeFileSync(b.certFile, 'no certificate');
+    assert.throws(() => contexts.reload());
+    assert.equal(hoursLeft(contexts)[1], [b.certFile, 120]);
+  }));
+
 test('a client is shown the certificate of the name it asks for: exact, then wildcard, else the first', async () => {
   await withCertificates(async ({ issue }) => {
     const contexts = open(
