@@ -118,7 +118,7 @@ const collect = (line: string, before: readonly string[] = []): readonly string[
 
 function addWhy(program: Command): void {
   addFleetCommand(program, 'why', 'tell why a request went to its host, or to which host one would go')
-    .argument('<what>', 'the id of a request, as the access log has it; or a method, such as GET')
+    .argument('<what>', 'the id of a request, as X-Request-Id and the access log have it; or a method, such as GET')
     .argument('[path]', 'with a method: the path or URL of a request that is not sent')
     .addOption(new Flag('--balancer <name>', 'who makes the dry run (default: the master, or else who joined first)'))
     .addOption(new Option('--header <line>', "a header of the dry run, as 'Name: value'; repeat it for more").argParser(collect))
@@ -128,8 +128,8 @@ function addWhy(program: Command): void {
       'after',
       `
 Examples:
-  meercat why 85972bd5-1f             why this request went to its host; the id is in the access log of its
-                                      balancer: "id" in JSON, id= in the common format
+  meercat why 85972bd5-1f             why this request went to its host; the id is in the X-Request-Id of its
+                                      answer, and in the access log ("id" in JSON, id= in the common format)
   meercat why GET /users/17           to which host one would go now; nothing is sent, nothing is counted
   meercat why POST /users --balancer b2
   meercat why GET https://api.example.test/v2/x --header 'X-Beta: 1'
@@ -152,8 +152,8 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
             just now; warming up: this request was none of its share
 and then in words why that host. A host that is down, drained or ejected can't be picked.
 
-A balancer remembers its last 4,096 requests, as long as it runs and with --access-log on. A dry run draws at
-random again, as each request does: the next one may go elsewhere.
+A balancer remembers its last 4,096 requests as long as it runs. An id that a proxy in --trust gave is looked for
+on every balancer. A dry run draws at random again, as each request does: the next one may go elsewhere.
 
 ${JSON_ERRORS}
 ${helpEnd('0 told; 1 no such request (any more), it would be refused, nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,

@@ -99,8 +99,7 @@ export function prepareRequests({
     onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
   });
   shutdown.add(() => loads.stop());
-  // Picks are kept only if the access log is on: it holds the request ids that `meercat why` takes.
-  const picks = accessLog === undefined ? undefined : new PickLog();
+  const picks = new PickLog();
   const slowest = new SlowestRequests();
   const shared: SharedContext = {
     columns,
@@ -116,7 +115,7 @@ export function prepareRequests({
     accessLog,
     isTrusted: buildTrust(config.trust),
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
-    ids: picks && { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
+    ids: { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
   };
   const affinities = new Affinities({
     fleet: config.namespace,

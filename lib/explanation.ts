@@ -156,10 +156,9 @@ export interface Explanation {
  * - `explained`;
  * - `unpicked`: the request is known, but its client left before a host was picked;
  * - `forgotten`: the request was handled here, but its record has been evicted;
- * - `unknown`: this balancer never issued the id;
- * - `log-off`: no picks are kept, since the access log is off.
+ * - `unknown`: no request that this balancer knows has the id.
  */
 export type WhyAnswer = { readonly status: 'explained'; readonly explanation: Explanation } | { readonly status: Unexplained };
 
 /** Why there is no explanation. */
-export type Unexplained = 'unpicked' | 'forgotten' | 'unknown' | 'log-off';
+export type Unexplained = 'unpicked' | 'forgotten' | 'unknown';

@@ -144,7 +144,8 @@ test('what is said to be forwarded is, both ways', () => {
       names.add(name);
       const others = name === 'Host' ? [] : ['Host: other.example'];
       const request = headOf([...others, `${name}: ${sampleOf(name)}`]);
-      check(toHost, name, requestHeaders(request, client, { authority: 'h:1', pseudonym: 'me' }));
+      // The id is in a line that the request's exchange adds.
+      check(toHost, name, [...requestHeaders(request, client, { authority: 'h:1', pseudonym: 'me' }), 'X-Request-Id', 'made']);
       check(toClient, name, responseHeaders({ headers: [name, sampleOf(name)], status: 200, framing: 'length' }, true));
     }
   }

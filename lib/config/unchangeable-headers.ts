@@ -27,10 +27,13 @@ const OF_REQUESTS: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
 ]);
 
 /** What Meercat itself writes into answers. */
-const OF_ANSWERS: ReadonlySet<string> = new Set(['date', 'content-length']);
+const OF_ANSWERS: ReadonlySet<string> = new Set(['date', 'content-length', 'x-request-id']);
 
 /** Whether no header change of a site may name this field. @param name in any letter case */
 export function isUnchangeable(name: string, where: 'request' | 'response'): boolean {

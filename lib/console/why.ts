@@ -2,6 +2,7 @@
 // prints the answer. The question is an event, the answer a key that stands for some seconds.
 
 import { randomBytes } from 'node:crypto';
+import { USUAL_METHODS } from '../config/methods.js';
 import { MeercatError } from '../errors.js';
 import type { AskedRequest, Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
@@ -9,6 +10,7 @@ import { publishEvent } from '../redis/fleet-store.js';
 import type { KeyRing } from '../redis/fleet-key.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
+import type { MessageSigner } from '../redis/sign.js';
 import {
   areAskedHeaders,
   decodeAnswer,
@@ -17,11 +19,11 @@ import {
   isAskedMethod,
   isAskedShort,
   isAskedTarget,
-  isRequestId,
   MAX_ASKED_HEADERS,
   MAX_ASKED_TARGET,
 } from '../redis/why-message.js';
 import { readAsked, takeAnswer } from '../redis/why-store.js';
+import { isRequestId, prefixOf, REQUEST_ID_RULE } from '../request-id.js';
 import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
 import { pickReason, renderWhy } from './why-words.js';
@@ -59,15 +61,15 @@ export interface AskedMore {
 export function readQuestion(what: string, path: string | undefined, balancer: string | undefined, more: AskedMore = {}): WhyQuestion {
   if (balancer !== undefined && !isName(balancer)) throw wrong(`--balancer: a balancer's name is ${NAME_RULE}`);
   const { headers = [], client } = more;
-  if (path === undefined && isRequestId(what)) {
+  if (path === undefined && isRequestId(what) && !URL_START.test(what) && !USUAL_METHODS.includes(what.toUpperCase())) {
     if (headers.length > 0 || client !== undefined) throw wrong('--header and --client go with a dry run (meercat why GET /path)');
     if (balancer === undefined) return { id: what };
-    throw wrong('--balancer goes with a dry run (meercat why GET /path): an id tells its balancer itself');
+    throw wrong('--balancer goes with a dry run (meercat why GET /path): of an id every balancer is asked that may know it');
   }
   const [method, target] = path === undefined && URL_START.test(what) ? ['GET', what] : [what.toUpperCase(), path];
   if (target === undefined) {
     throw wrong(
-      `${shown(what)} is neither an id of a request, as the access log has it (85972bd5-1f), nor a method with a path (meercat why GET /path)`,
+      `${shown(what)} is neither the id of a request, as X-Request-Id and the access log have it (85972bd5-1f; ${REQUEST_ID_RULE}), nor a method with a path (meercat why GET /path)`,
     );
   }
   if (!isAskedMethod(method)) throw wrong(`${shown(what)} is no method: give one and a path, as in meercat why GET /path`);
@@ -108,8 +110,7 @@ function readHeaders(lines: readonly string[]): Pick<AskedRequest, 'headers' | '
 }
 
 /**
- * Asks and prints. Rejects with MEERCAT_UNKNOWN_REQUEST when nobody knows the request (any more) or its balancer keeps
- * no picks, MEERCAT_REQUEST_REFUSED when no such request is forwarded, MEERCAT_UNKNOWN_BALANCER, MEERCAT_NO_ANSWER, and MEERCAT_NO_REDIS.
+ * Asks and prints. Rejects with MEERCAT_UNKNOWN_REQUEST when nobody knows the request (any more), MEERCAT_REQUEST_REFUSED when no such request is forwarded, MEERCAT_UNKNOWN_BALANCER, MEERCAT_NO_ANSWER, and MEERCAT_NO_REDIS.
  */
 export async function askWhy(options: WhyOptions, out: { write(text: string): unknown }): Promise<void> {
   const { question, isJson } = options;
@@ -117,12 +118,12 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
   const client = await connectForPerson(options.redis);
   try {
     const keys = buildKeys(options.namespace);
-    const { balancer, answer } = await ask(client, keys, options, ring).catch((error: unknown) => {
+    const { balancer, answer } = await askFleet(client, keys, options, ring).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked')
-      throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question));
+      throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question, keys));
     const refusal = 'id' in question || answer.status !== 'explained' ? undefined : refusalIn(balancer, answer.explanation);
     // Of a request without a route the routes that come nearest are told.
     if (refusal === undefined || (answer.status === 'explained' && answer.explanation.route !== null))
@@ -133,14 +134,29 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
   }
 }
 
-async function ask(
-  client: Commands,
-  keys: Keys,
-  { question, balancer: wanted }: WhyOptions,
-  ring: KeyRing,
-): Promise<{ balancer: string; answer: WhyAnswer }> {
-  const balancer = await whoAnswers(client, keys, question, wanted);
+/** Who answered, and what. */
+interface Answered {
+  readonly balancer: string;
+  readonly answer: WhyAnswer;
+}
+
+/** Asks the balancers that may know, all at once; gives the first answer of one that does, or else the first that says why not. */
+async function askFleet(client: Commands, keys: Keys, { question, balancer }: WhyOptions, ring: KeyRing): Promise<Answered> {
+  const names = await whoAnswers(client, keys, question, balancer);
   const signer = await signerOf(client, keys, ring);
+  const asked = names.map((name) => ask(client, keys, name, question, signer));
+  const isKnown = ({ answer }: Answered): boolean => answer.status !== 'unknown';
+  const known = asked.map((each) => each.then((answered) => (isKnown(answered) ? answered : Promise.reject(new Error()))));
+  try {
+    return await Promise.any(known);
+  } catch {
+    // None knows it. Who has not answered may have known it, which is worth more than that the others did not.
+    const [first] = await Promise.all(asked);
+    return first as Answered;
+  }
+}
+
+async function ask(client: Commands, keys: Keys, balancer: string, question: WhyQuestion, signer?: MessageSigner): Promise<Answered> {
   const token = randomBytes(12).toString('hex');
   await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } }, signer);
   const deadlineMs = performance.now() + ANSWER_TIMEOUT_MS;
@@ -164,23 +180,19 @@ async function ask(
   );
 }
 
-/** The name of the balancer that can answer. */
-async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, wanted: string | undefined): Promise<string> {
+/** The names of the balancers that may know: of an id that one of them made, it alone; not empty. */
+async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, wanted: string | undefined): Promise<string[]> {
   const { balancers, master } = await readAsked(client, keys);
   const [first] = balancers;
   if (first === undefined)
     throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer is in the fleet ${keys.namespace}: check --redis and --namespace`);
   if ('id' in question) {
-    const [prefix = ''] = question.id.split('-');
-    const found = balancers.find(({ instance }) => instance.startsWith(`${prefix}-`));
-    if (found !== undefined) return found.name;
-    throw new MeercatError(
-      'MEERCAT_UNKNOWN_REQUEST',
-      `no balancer of the fleet ${keys.namespace} gave the id ${question.id}: the one that did has ended or was restarted since, or is of another --namespace`,
-    );
+    const prefix = prefixOf(question.id);
+    const maker = balancers.find(({ instance }) => instance.startsWith(`${prefix}-`));
+    return maker === undefined ? balancers.map((each) => each.name) : [maker.name];
   }
   const name = wanted ?? balancers.find((each) => each.name === master)?.name ?? first.name;
-  if (balancers.some((each) => each.name === name)) return name;
+  if (balancers.some((each) => each.name === name)) return [name];
   const names = balancers.map((each) => each.name).toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
   throw new MeercatError(
@@ -196,15 +208,13 @@ function refusalIn(balancer: string, { code, failures, answered }: Explanation):
   return new MeercatError('MEERCAT_REQUEST_REFUSED', `${balancer} refuses such a request: ${code}${reasons}`);
 }
 
-function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion): string {
+function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion, { namespace }: Keys): string {
   const id = 'id' in question ? question.id : '';
   switch (status) {
     case 'forgotten':
       return `${balancer} has forgotten the request ${id}: it remembers its last 4,096 requests; ask sooner, or make a dry run (meercat why GET /path)`;
     case 'unknown':
-      return `${balancer} gave no request the id ${id}`;
-    case 'log-off':
-      return `${balancer} remembers no picks, since its access log is off: start it with --access-log json or common; a dry run works without (meercat why GET /path)`;
+      return `no balancer of the fleet ${namespace} knows the request ${id}: the one that did has ended, was restarted or has had 4,096 requests since, or is of another --namespace`;
   }
 }
 

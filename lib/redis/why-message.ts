@@ -16,6 +16,7 @@ import {
   type WhyQuestion,
 } from '../explanation.js';
 import { type Look, LOOKS } from '../model.js';
+import { isRequestId } from '../request-id.js';
 import { type Decoded, decodeFields, type Fields, isCount, isFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { isHostId, isPoolName } from './names.js';
 import { checkRoute, listOf } from './why-route.js';
@@ -30,17 +31,11 @@ export const MAX_ASKED_TARGET = 1500;
 export const MAX_ASKED_HEADERS = 16;
 
 const TOKEN = /^[0-9a-f]{16,32}$/;
-const ID = /^[0-9a-f]{8}-[0-9a-z]{1,11}$/;
 const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 const TARGET = /^\/[!-~]*$/;
 const HOST = /^[!-~]{1,255}$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const HEADER_VALUE = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
-
-/** Whether this is a well-formed request id: `85972bd5-1f`. */
-export function isRequestId(value: unknown): value is string {
-  return typeof value === 'string' && ID.test(value);
-}
 
 /** Whether this is a valid method for a dry run. */
 export function isAskedMethod(value: unknown): value is string {
@@ -107,7 +102,7 @@ export function encodeAnswer(answer: WhyAnswer): string {
 
 const MAX_ANSWER = 1 << 17;
 const MAX_LISTED = 64;
-const UNEXPLAINED: ReadonlySet<unknown> = new Set<Unexplained>(['unpicked', 'forgotten', 'unknown', 'log-off']);
+const UNEXPLAINED: ReadonlySet<unknown> = new Set<Unexplained>(['unpicked', 'forgotten', 'unknown']);
 const ENDS: ReadonlySet<unknown> = new Set<PickEnd>(['taken', 'full', 'avoided', 'gone', 'none']);
 
 /** Decodes an answer. Every text in it is a known keyword, a name, a time or printable ASCII. */

@@ -87,10 +87,10 @@ export async function startTraffic({
     exchange(context, client, onExchangeEnd);
   }
 
-  /** Counts and logs input that was refused before it became a request. */
-  function refuse(facts: ClientFacts, code: AnswerCode, line: string, reason: string): void {
+  /** Counts and logs input that was refused before it became a request; gives its id. */
+  function refuse(facts: ClientFacts, code: AnswerCode, line: string, reason: string): string {
     recordAnswer(context.columns, NO_POOL_INDEX, line.slice(0, line.indexOf(' ')), statusOf(code), false, Number.NaN, 0, lengthOf(code));
-    logRefused(context, facts, code, line, reason);
+    return logRefused(context, facts, code, line, reason);
   }
 
   /** A fault of our own ends its request, not the process. */
@@ -127,7 +127,6 @@ export async function startTraffic({
       begin(lane);
     }),
     onNamesDropped: watchDroppedNames({ clock, count, log }),
-    isReasonWanted: context.accessLog !== undefined || context.reasonLog !== undefined,
     onRefused: refuse,
     onSilent: ({ address }, reason) => context.reasonLog?.note('client given up', { client: address, reason }),
     onClosed: (connection) => connections.delete(connection),
@@ -148,8 +147,9 @@ export async function startTraffic({
       count,
       onConnection,
       onTurnedAway(facts, code, reason) {
-        if (code === '') context.reasonLog?.note('connection refused', { client: facts.address, reason });
-        else refuse(facts, code, '', reason);
+        if (code !== '') return refuse(facts, code, '', reason);
+        context.reasonLog?.note('connection refused', { client: facts.address, reason });
+        return '';
       },
       limits,
     });

@@ -278,16 +278,18 @@ test('the route and its reasons stand before the picks; a past request names rou
 
 test('a question is an id, or a method and a path; a path alone is GET', () => {
   assert.equal(readQuestion('0123abcd-1f', undefined, undefined), { id: '0123abcd-1f' });
+  assert.equal(readQuestion('of-a-front/7=@', undefined, undefined), { id: 'of-a-front/7=@' });
   assert.equal(readQuestion('get', '/x?y', 'b1'), { method: 'GET', target: '/x?y' });
   assert.equal(readQuestion('/x', undefined, undefined), { method: 'GET', target: '/x' });
   for (const [what, path, balancer, says] of [
-    ['nonsense', undefined, undefined, /neither an id/],
+    ['non sense', undefined, undefined, /neither the id of a request/],
+    ['x'.repeat(129), undefined, undefined, /neither the id of a request/],
     ['0123abcd-1f', undefined, 'b1', /--balancer goes with a dry run/],
     ['GET', 'x', undefined, /no path/],
     ['GET', '/a b', undefined, /no path/],
     ['G T', '/', undefined, /no method/],
     ['GET', '/', 'b 1', /a balancer's name is/],
-    ['GET', undefined, undefined, /neither an id/],
+    ['GET', undefined, undefined, /neither the id of a request/],
     ['GET', `/${'x'.repeat(2000)}`, undefined, /at most 1500/],
   ] as const)
     assert.throws(() => readQuestion(what, path, balancer), says);

@@ -45,7 +45,7 @@ test('what is read is what happened since, request by request', () => {
       const ms = 0.1 + random.below(10_000) / 10;
       cells.recordAttempt(columns, slot);
       cells.recordHostLatency(columns, slot, ms);
-      cells.recordAnswer(columns, pool, 'GET', status, ms, 1, 1);
+      cells.recordAnswer(columns, pool, 'GET', status, status >= 500, ms, 1, 1);
       const ofPool = model.pools.get(name) ?? { requests: 0, errors: 0, latency: new Uint32Array(LATENCY_BUCKETS) };
       const ofHost = model.hosts.get(`h${slot}`) ?? { attempts: 0, errors: 0, latency: new Uint32Array(LATENCY_BUCKETS) };
       ofPool.requests++;
@@ -78,7 +78,7 @@ test('what is in flight is said while there is anything, and requests of no pool
   const own = new OwnTraffic(columns);
   own.take(POOLS, [], NO_REASON);
   cells.countOpenRequests(columns, 0, 1);
-  cells.recordAnswer(columns, cells.NO_POOL_INDEX, 'GET', 404, 1, 0, 0);
+  cells.recordAnswer(columns, cells.NO_POOL_INDEX, 'GET', 404, false, 1, 0, 0);
   const nothing = { requests: 0, errors: 0, latency: [] };
   const { pools } = own.take(POOLS, [], NO_REASON);
   assert.equal(pools, [
@@ -123,10 +123,10 @@ test('the index of a dropped pool that another pool gets starts anew', () => {
   const columns = columnsOf();
   const own = new OwnTraffic(columns);
   own.take([['old', 1]], [], NO_REASON);
-  cells.recordAnswer(columns, 1, 'GET', 200, 4, 0, 0);
+  cells.recordAnswer(columns, 1, 'GET', 200, false, 4, 0, 0);
   assert.is(own.take([['old', 1]], [], NO_REASON).pools[0]?.requests, 1);
   assert.equal(own.take([['new', 1]], [], NO_REASON).pools, []);
-  cells.recordAnswer(columns, 1, 'GET', 200, 4, 0, 0);
+  cells.recordAnswer(columns, 1, 'GET', 200, false, 4, 0, 0);
   assert.equal(own.take([['new', 1]], [], NO_REASON).pools, [
     { name: 'new', requests: 1, errors: 0, inflight: 0, latency: [bucketOf(4), 1] },
   ]);
@@ -138,12 +138,12 @@ test('a restarted fleet thread does not count what was before it as its first se
   for (let i = 0; i < 1000; i++) {
     cells.recordAttempt(columns, 0);
     cells.recordHostLatency(columns, 0, 3);
-    cells.recordAnswer(columns, 0, 'GET', 200, 3, 0, 0);
+    cells.recordAnswer(columns, 0, 'GET', 200, false, 3, 0, 0);
   }
   const own = new OwnTraffic(columns);
   assert.equal(own.take(POOLS, [hostOf(0)], NO_REASON), { pools: [], hosts: [] });
   cells.recordHostLatency(columns, 0, 3);
-  cells.recordAnswer(columns, 0, 'GET', 200, 3, 0, 0);
+  cells.recordAnswer(columns, 0, 'GET', 200, false, 3, 0, 0);
   const { pools, hosts } = own.take(POOLS, [hostOf(0)], NO_REASON);
   assert.equal([pools[0]?.requests, pools[0]?.latency], [1, [bucketOf(3), 1]]);
   assert.equal(hosts, [{ name: 'h0', attempts: 0, errors: 0, latency: [bucketOf(3), 1] }]);

@@ -29,7 +29,7 @@ interface Stage {
   logged(lines: number): Promise<Record<string, unknown>[]>;
 }
 
-/** `first` is master and has an access log, `second` has none; a and b answer, and nobody listens at dead. */
+/** `first` is master and has an access log, `second` has none and trusts its clients; a and b answer, and nobody listens at dead. */
 function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Promise<void> {
   return withTempDir((dir) =>
     withRedis((redis) =>
@@ -56,7 +56,7 @@ function withStage(fn: (stage: Stage) => Promise<void>, isDeadThere = false): Pr
                 } as const;
                 await withBalancer({ ...config, name: 'first', accessLog: 'json', accessLogFile: file }, async (first) => {
                   await first.becomes('master');
-                  await withBalancer({ ...config, name: 'second' }, async (second) => {
+                  await withBalancer({ ...config, name: 'second', trust: ['127.0.0.1/32'] }, async (second) => {
                     await until(async () => (await readAsked(client, KEYS)).balancers.length === 2, {
                       timeoutMs: SLOW_MS,
                       what: 'both heartbeats',
@@ -177,7 +177,6 @@ test('a dry run is made by the master or by the named balancer, and counts nothi
     const before = [first, second].map((each) => each.counter('requests'));
     const byMaster = answerOf(await why('GET', '/work?ms=5', '--json'));
     assert.equal([byMaster.balancer, byMaster.id, byMaster.picks.length, byMaster.picks[0]?.end], ['first', null, 1, 'taken']);
-    // It needs no access log.
     assert.is(answerOf(await why('POST', '/work', '--balancer', 'second', '--json')).balancer, 'second');
     assert.match((await why('/work')).stdout, /^dry run on first: GET \/work\n/);
     assert.equal(
@@ -186,14 +185,30 @@ test('a dry run is made by the master or by the named balancer, and counts nothi
     );
   }));
 
+test('a request is found by the id that a trusted client gave it, at whichever balancer, and without an access log', () =>
+  withStage(async ({ first, second, why }) => {
+    const [, own = ''] = /\r\nX-Request-Id: (\S+)/.exec(await exchangeRaw(second.port, 'GET / HTTP/1.0\r\n\r\n')) ?? [];
+    assert.match(own, /^[0-9a-f]{8}-1$/);
+    assert.is(answerOf(await why(own, '--json')).balancer, 'second');
+    // `first` trusts nobody, and gives an id of its own.
+    for (const { port } of [first, second]) await exchangeRaw(port, 'GET / HTTP/1.0\r\nX-Request-Id: of/a=front\r\n\r\n');
+    const answer = answerOf(await why('of/a=front', '--json'));
+    assert.equal([answer.balancer, answer.id, answer.picks.length], ['second', 'of/a=front', 1]);
+    await exchangeRaw(
+      second.port,
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: looped\r\nVia: 1.1 meercat-' + own.slice(0, 8) + '\r\n\r\n',
+    );
+    assert.is(answerOf(await why('looped', '--json')).code, 'MEERCAT_LOOP');
+  }));
+
 test('what cannot be explained is reported, with exit code 1', () =>
   withStage(async ({ client, why }) => {
     const { balancers } = await readAsked(client, KEYS);
     const prefix = (name: string): string => balancers.find((each) => each.name === name)?.instance.slice(0, 8) ?? '';
     const table: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-      [[`${prefix('first')}-zz`], /^meercat: first gave no request the id [0-9a-f]{8}-zz$/],
-      [[`${prefix('second')}-1`], /^meercat: second remembers no picks, since its access log is off/],
-      [['00000000-1'], /^meercat: no balancer of the fleet test gave the id 00000000-1/],
+      [[`${prefix('first')}-zz`], /^meercat: no balancer of the fleet \S+ knows the request [0-9a-f]{8}-zz: /],
+      [['00000000-1'], /^meercat: no balancer of the fleet test knows the request 00000000-1: /],
+      [['of-nobody'], /^meercat: no balancer of the fleet test knows the request of-nobody: /],
       [['CONNECT', '/'], /^meercat: first refuses such a request: MEERCAT_METHOD_NOT_ALLOWED, status 405, method "CONNECT"$/],
       [['GET', '/#a'], /^meercat: first refuses such a request: MEERCAT_BAD_REQUEST, status 400, /],
       [['GET', '/', '--balancer', 'third'], /^meercat: no balancer third is in the fleet: it has first, second$/],

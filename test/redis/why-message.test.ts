@@ -102,9 +102,10 @@ test('an invalid question is rejected together with its event', () => {
     { ...good, token: 'A'.repeat(16) },
     { ...good, token: 'a'.repeat(33) },
     { ...good, id: 7 },
-    { ...good, id: '0123abcd' },
-    { ...good, id: '0123ABCD-1' },
-    { ...good, id: `0123abcd-${'1'.repeat(12)}` },
+    { ...good, id: '' },
+    { ...good, id: '0123abcd 1' },
+    { ...good, id: '0123abcd-"1"' },
+    { ...good, id: '1'.repeat(129) },
     { ...good, id: '0123abcd-1\n' },
     { ...good, method: 'get' },
     { ...good, method: 'G T' },
@@ -144,7 +145,7 @@ test('an invalid question is rejected together with its event', () => {
 });
 
 test('answers survive the round trip', () => {
-  for (const answer of [ANSWER, ...(['unpicked', 'forgotten', 'unknown', 'log-off'] as const).map((status) => ({ status }))])
+  for (const answer of [ANSWER, ...(['unpicked', 'forgotten', 'unknown'] as const).map((status) => ({ status }))])
     assert.equal(decodeAnswer(encodeAnswer(answer)), { ok: true, value: answer });
 });
 
@@ -165,7 +166,7 @@ test('an invalid answer, or one with text that could harm a terminal, is rejecte
     ['"GET /users/:id"', `"${'x'.repeat(300)}"`],
     ['"2026-11-24T21:13:10.123Z"', '"yesterday"'],
     ['"2026-11-24T21:13:10.123Z"', '7'],
-    ['"0123abcd-1f"', '"me"'],
+    ['"0123abcd-1f"', '"m e"'],
     ['5.5', '"5.5"'],
     ['5.5', 'null'],
     ['5.5', '1e99'],

@@ -5,6 +5,7 @@ import type { BodyReader, ClientListener, ClientSide, Startable } from '../../li
 import type { AnswerCode } from '../../lib/traffic/wire/answers.js';
 import { type ClientFacts, clientFacts } from '../../lib/traffic/wire/headers.js';
 import type { RequestHead } from '../../lib/traffic/wire/request-head.js';
+import type { AnswerTiming } from '../../lib/traffic/wire/own-lines.js';
 import type { PreparedAnswer } from '../../lib/traffic/wire/prepared-answers.js';
 import type { ResponseHead } from '../../lib/traffic/wire/response-head.js';
 
@@ -45,6 +46,8 @@ export class CollectingClient implements ClientSide {
   bytesIn = 0;
   bytesOut = 0;
   listener: ClientListener | undefined;
+  requestId = '';
+  timing: AnswerTiming | undefined;
   body = '';
   isBrokenOff = false;
   isWhole = false;
@@ -66,6 +69,8 @@ export class CollectingClient implements ClientSide {
       droppedNames: [],
       isKeptAlive: true,
       passedBy: undefined,
+      requestId: undefined,
+      trace: undefined,
       shared: undefined,
     };
   }

@@ -35,6 +35,7 @@ export function seenAs({ line, headers, body, trailers }: ReferenceRequest): str
   const head = [line, ...headers.map(([name, value]) => `${name}: ${value}`)]
     .join('\n')
     .replace(CLAIMS, (_claims, scheme: string) => (scheme === 'https' ? ' (ours, https)' : ' (ours)'))
+    .replace(/\nX-Request-Id: [0-9a-f]{8}-[0-9a-z]+$/, '')
     .replace(/\nConnection: keep-alive$/, '');
   const tail = trailers.length === 0 ? '' : `\n\n${trailers.map(([name, value]) => `${name}: ${value}`).join('\n')}`;
   return body === '' && tail === '' ? head : `${head}\n\n${body}${tail}`;

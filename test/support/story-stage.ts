@@ -83,6 +83,8 @@ export class Stage {
         droppedNames: [],
         isKeptAlive: true,
         passedBy: headers.find((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'via'),
+        requestId: undefined,
+        trace: undefined,
         shared: undefined,
       },
       facts: clientFacts('192.0.2.1', 80, false, false),
@@ -116,6 +118,8 @@ export class Stage {
       code: '',
       reason: '',
       hasFailed: false,
+      requestId: '',
+      timing: undefined,
       answer: (code) => void happened.push(code),
       answerWith: ({ code, status }) => void happened.push(code === '' ? String(status) : code),
     };

@@ -13,6 +13,8 @@ import { type CounterName, counterOf, readCounters } from '../../lib/table/count
 import { createTable, HEADER, openTable, type TableColumns } from '../../lib/table/layout.js';
 import { TableReader } from '../../lib/table/reader.js';
 import { Deadlines } from '../../lib/deadlines.js';
+import { FailureLog } from '../../lib/traffic/log/failure-log.js';
+import { PickLog } from '../../lib/traffic/log/pick-log.js';
 import { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange-context.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
@@ -99,7 +101,7 @@ export function buildTrafficStage(
     accessLog: undefined,
     isTrusted: buildTrust(config.trust),
     reasonLog: undefined,
-    ids: undefined,
+    ids: { log: new PickLog(64), failures: new FailureLog(16), prefix: '00000000' },
     policy,
     limit: undefined,
     affinity: undefined,

@@ -52,14 +52,14 @@ test('a request reaches the host as it was written: path, order and case', () =>
         seen.slice(1, 7),
         raw.map((line) => (line === 'X-Empty:' ? 'X-Empty: ' : line)),
       );
-      assert.equal(seen.slice(7, -2), [
+      assert.equal(seen.slice(7, -3), [
         'X-Forwarded-For: 127.0.0.1',
         'X-Forwarded-Proto: http',
         'X-Forwarded-Host: example.org',
         `X-Forwarded-Port: ${port}`,
         'Forwarded: for=127.0.0.1;host="example.org";proto=http',
       ]);
-      assert.match(seen.slice(-2).join('\n'), /^Via: 1\.1 meercat-[0-9a-f]{8}\nConnection: keep-alive$/);
+      assert.match(seen.slice(-3).join('\n'), /^Via: 1\.1 meercat-([0-9a-f]{8})\nConnection: keep-alive\nX-Request-Id: \1-[0-9a-z]+$/);
     }
   }));
 

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ClientFacts } from '../wire/headers.js';
+import { idLine } from '../wire/own-lines.js';
 import { whyRefused } from '../wire/refusal-reasons.js';
 import type { Refusal } from '../wire/refusals.js';
 import type { RequestHead } from '../wire/request-head.js';
@@ -313,11 +314,11 @@ export class ClientConnection {
 
   /** Refuses the input, after the answers to earlier requests. @param bytes from the refused element on */
   #refuse(refusal: Refusal, bytes: Buffer): void {
-    const { count, rules, isReasonWanted } = this.context;
+    const { count, rules } = this.context;
     const { code, counter } = refusal;
     count(counter);
-    const text = bytes.toString('latin1', 0, isReasonWanted ? rules.maxHeaderSize + 1 : MAX_LINE);
-    const reason = isReasonWanted ? whyRefused(refusal, text, rules) : '';
+    const text = bytes.toString('latin1', 0, rules.maxHeaderSize + 1);
+    const reason = whyRefused(refusal, text, rules);
     this.#isClosing = true;
     this.#held.drop();
     // A malformed body, whose request is already on its way to a host.
@@ -327,8 +328,9 @@ export class ClientConnection {
 
   /** Answers input that never became a request, and closes the connection. */
   #turnAway(code: AnswerCode, line: string, reason: string): void {
-    this.context.onRefused(this.facts, code, line, reason);
-    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false, methods: this.context.rules.methods }));
+    const { onRefused, rules } = this.context;
+    const ownLines = idLine(onRefused(this.facts, code, line, reason));
+    if (this.socket.writable) this.output.sendText(answerText(code, { isHead: false, isKept: false, methods: rules.methods, ownLines }));
     this.close();
   }
 

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
 import type { HeaderEdit } from '../wire/header-edit.js';
 import type { ClientFacts } from '../wire/headers.js';
+import type { AnswerTiming } from '../wire/own-lines.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
@@ -56,6 +57,10 @@ export interface ClientSide {
   readonly bytesOut: number;
   /** Set while the request is being forwarded. */
   listener: ClientListener | undefined;
+  /** The request's id, which answers have in X-Request-Id; empty until its exchange gives it one. */
+  requestId: string;
+  /** What answers have in Server-Timing; undefined: nothing. */
+  timing: AnswerTiming | undefined;
 
   /** Starts an attempt through this lane. */
   carry(attempt: Startable): void;

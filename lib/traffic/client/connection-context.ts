@@ -23,10 +23,8 @@ export interface ConnectionContext<Connection> {
   readonly onUpgrade: (connection: Connection, head: RequestHead) => void;
   /** Headers or trailers of a request were dropped because of their names. */
   readonly onNamesDropped: (facts: ClientFacts, names: readonly string[]) => void;
-  /** Whether reasons are logged: only then are they computed. */
-  readonly isReasonWanted: boolean;
-  /** Input was refused before it became a request. @param line its first line */
-  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string, reason: string) => void;
+  /** Input was refused before it became a request; gives the id of the refusal. @param line its first line */
+  readonly onRefused: (facts: ClientFacts, code: AnswerCode, line: string, reason: string) => string;
   /** A client was given up before it sent a byte of a request. */
   readonly onSilent: (facts: ClientFacts, reason: string) => void;
   readonly onClosed: (connection: Connection) => void;

@@ -7,6 +7,7 @@ import { type PreparedAnswer, preparedText } from '../wire/prepared-answers.js';
 import { answerHead, informationalHead } from '../wire/answer-head.js';
 import { chunkedEnd, chunkHead } from '../wire/chunked.js';
 import type { ClientFacts } from '../wire/headers.js';
+import { answerLines, type AnswerTiming } from '../wire/own-lines.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
@@ -29,6 +30,8 @@ export class Http1Lane implements ClientSide, PresentRequest {
   isBodyTaken = false;
   hasFailed = false;
   hasStarted = false;
+  requestId = '';
+  timing: AnswerTiming | undefined;
   readonly #connection: ClientConnection;
   #reader: BodyReader | undefined;
   #isGivenUp = false;
@@ -120,9 +123,21 @@ export class Http1Lane implements ClientSide, PresentRequest {
     this.#isChunked = !hasEnd && minorVersion === 1;
     this.#isEndedByClose = !hasEnd && minorVersion === 0;
     this.#isKept = isKeptAlive && !this.#isEndedByClose && this.#mayKeep && !this.#isBodyUnwanted(status);
-    this.#gathered = answerHead(head, { minorVersion, isChunked: this.#isChunked, isKept: this.#isKept, edit, setCookie });
+    this.#gathered = answerHead(head, {
+      minorVersion,
+      isChunked: this.#isChunked,
+      isKept: this.#isKept,
+      edit,
+      setCookie,
+      ownLines: this.ownLines,
+    });
     // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && framing !== 'none') this.flush();
+  }
+
+  /** The lines of this answer alone. */
+  protected get ownLines(): string {
+    return answerLines(this.requestId, this.timing);
   }
 
   get #mayKeep(): boolean {
@@ -170,13 +185,13 @@ export class Http1Lane implements ClientSide, PresentRequest {
 
   answer(code: AnswerCode): void {
     if (this.hasStarted || this.isGone) return;
-    this.#answer(code, statusOf(code), lengthOf(code), (isHead, isKept) => answerText(code, { isHead, isKept }));
+    this.#answer(code, statusOf(code), lengthOf(code), (isHead, isKept) => answerText(code, { isHead, isKept, ownLines: this.ownLines }));
   }
 
   answerWith(answer: PreparedAnswer, location?: string): void {
     if (this.hasStarted || this.isGone) return;
     const { code, status, body } = answer;
-    this.#answer(code, status, body.length, (isHead, isKept) => preparedText(answer, isHead, isKept, location));
+    this.#answer(code, status, body.length, (isHead, isKept) => preparedText(answer, isHead, isKept, this.ownLines, location));
   }
 
   #answer(code: AnswerCode | '', status: number, length: number, textOf: (isHead: boolean, isKept: boolean) => string): void {

@@ -10,6 +10,7 @@ import { startTimeout } from '../../timeout.js';
 import { type AnswerCode, answerText } from '../wire/answers.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
+import { idLine } from '../wire/own-lines.js';
 import { describeError } from '../wire/reason-text.js';
 import { endSoon } from './linger.js';
 import { type ProxiedClient, readProxyHeader } from './proxy-protocol.js';
@@ -30,7 +31,7 @@ export interface ListenerOptions {
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
   /** A connection was refused or ended before any HTTP. @param code of the answer; empty: there was none */
-  readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => void;
+  readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => string;
   /** @param resetTcp resets the TCP connection, below TLS if there is any */
   readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
 }
@@ -147,14 +148,14 @@ function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
   const facts = factsOf(peer, tls !== undefined);
   if (verdict !== 'ok') {
     count(verdict === 'all' ? 'refused_connections' : 'refused_connections_per_client');
-    options.onTurnedAway(
+    const id = options.onTurnedAway(
       facts,
       tls === undefined ? 'MEERCAT_TOO_MANY_CONNECTIONS' : '',
       verdict === 'all'
         ? `${limits.count} connections are open (--max-connections)`
         : 'the client has too many connections open (--max-connections-per-client)',
     );
-    if (tls === undefined) socket.write(answerText('MEERCAT_TOO_MANY_CONNECTIONS', { isHead: false, isKept: false }));
+    if (tls === undefined) socket.write(answerText('MEERCAT_TOO_MANY_CONNECTIONS', { isHead: false, isKept: false, ownLines: idLine(id) }));
     if (tls === undefined) endSoon(socket);
     else socket.destroy();
     return;

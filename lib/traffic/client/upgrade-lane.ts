@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
 import type { HeaderEdit } from '../wire/header-edit.js';
-import { headText, responseHeaders } from '../wire/headers.js';
+import { linesOf, responseHeaders } from '../wire/headers.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
@@ -71,9 +71,8 @@ export class UpgradeLane extends Http1Lane {
     // Exactly one is there: others open no tunnel.
     const upgrade = head.headers[head.headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'upgrade') + 1] as string;
     const cookie = setCookie === undefined ? [] : ['Set-Cookie', setCookie];
-    output.sendText(
-      headText(`HTTP/1.1 101 ${head.reason}`, [...responseHeaders(head, false), ...cookie, 'Connection', 'Upgrade', 'Upgrade', upgrade]),
-    );
+    const lines = linesOf([...responseHeaders(head, false), ...cookie, 'Connection', 'Upgrade', 'Upgrade', upgrade]);
+    output.sendText(`HTTP/1.1 101 ${head.reason}${lines}${this.ownLines}\r\n\r\n`);
     this.bytesIn = this.#early.length;
     if (this.#early.length > 0) onBytes(this.#early);
     return socket;

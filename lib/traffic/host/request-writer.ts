@@ -14,7 +14,7 @@ import type { HostConnection } from './host-connection.js';
  */
 const BODIES_IGNORED = /^(?:GET|HEAD|OPTIONS|DELETE)$/i;
 
-/** Sends the head. @param authority the host's name and port @param plan what the route changes */
+/** Sends the head. @param authority the host's name and port @param plan what the route changes @param ownLines for this request alone */
 export function writeRequestHead(
   connection: HostConnection,
   head: RequestHead,
@@ -22,8 +22,9 @@ export function writeRequestHead(
   authority: string,
   pseudonym: string,
   plan: ForwardPlan,
+  ownLines: string,
 ): void {
-  connection.write(requestText(head, facts, { authority, pseudonym, plan }));
+  connection.write(requestText(head, facts, { authority, pseudonym, plan, ownLines }));
 }
 
 /**

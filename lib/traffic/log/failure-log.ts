@@ -10,6 +10,8 @@ export const KEPT_FAILURES = 4096;
 export interface KeptFailures {
   /** When it arrived (process's clock). */
   readonly atMs: number;
+  /** Its id, which may be one of a trusted client. */
+  readonly id: string;
   /** Its class; empty if its head was not read. */
   readonly className: string;
   /** The code of the balancer's own answer; empty without one. */
@@ -43,5 +45,12 @@ export class FailureLog {
   /** The request with this number; undefined if it succeeded or is forgotten. */
   get(request: number): KeptFailures | undefined {
     return this.#byRequest.get(request);
+  }
+
+  /** The number of the last request that had this id of a client; undefined if there is none, or it is forgotten. */
+  numberOf(id: string): number | undefined {
+    let found: number | undefined;
+    for (const [request, failed] of this.#byRequest) if (failed.id === id) found = request;
+    return found;
   }
 }

@@ -71,6 +71,8 @@ export class PickLog implements PickTrace {
   readonly #className: string[];
   readonly #pool: string[];
   readonly #routedBy: (RoutedBy | undefined)[];
+  /** The ids that trusted clients gave; undefined: the balancer's own. */
+  readonly #givenId: (string | undefined)[];
   readonly #answered: Uint16Array;
   readonly #hadPicks: Uint8Array;
   /** Number of picks so far. */
@@ -107,6 +109,7 @@ export class PickLog implements PickTrace {
     this.#className = Array.from({ length: size }, () => '');
     this.#pool = Array.from({ length: size }, () => '');
     this.#answered = new Uint16Array(size);
+    this.#givenId = Array.from({ length: size }, () => undefined);
     this.#routedBy = Array.from({ length: size }, () => undefined);
     this.#pickOf = new Float64Array(picks);
     this.#pickAtMs = new Float64Array(picks);
@@ -132,8 +135,8 @@ export class PickLog implements PickTrace {
     return this.#requests;
   }
 
-  /** Opens a request of this class, expected cost, pool and route; returns its number. */
-  open(nowMs: number, className: string, cost: number, isCostKnown: boolean, pool = '', routedBy?: RoutedBy): number {
+  /** Opens a request of this class, expected cost, pool, route and id of a trusted client; returns its number. */
+  open(nowMs: number, className: string, cost: number, isCostKnown: boolean, pool = '', routedBy?: RoutedBy, givenId?: string): number {
     const at = ++this.#requests % this.#size;
     this.#atMs[at] = nowMs;
     this.#className[at] = className;
@@ -141,6 +144,7 @@ export class PickLog implements PickTrace {
     this.#isCostKnown[at] = isCostKnown ? 1 : 0;
     this.#pool[at] = pool;
     this.#routedBy[at] = routedBy;
+    this.#givenId[at] = givenId;
     this.#answered[at] = 0;
     this.#hadPicks[at] = 0;
     return this.#requests;
@@ -215,6 +219,13 @@ export class PickLog implements PickTrace {
       routedBy: this.#routedBy[at],
       answered: this.#answered[at] as number,
     };
+  }
+
+  /** The number of the last remembered request with this id of a trusted client; undefined: none. */
+  numberOf(givenId: string): number | undefined {
+    for (let request = this.#requests; this.#isKept(request); request--)
+      if (this.#givenId[request % this.#size] === givenId) return request;
+    return undefined;
   }
 
   /** Whether a remembered request had a pick, even if the pick itself is overwritten. */
@@ -297,11 +308,6 @@ export interface RequestIds {
   readonly failures: FailureLog;
   /** Unique to this start of this balancer. */
   readonly prefix: string;
-}
-
-/** The id of a request, as in the access log: `85972bd5-1f`. */
-export function requestIdOf({ prefix }: Pick<RequestIds, 'prefix'>, request: number): string {
-  return `${prefix}-${request.toString(36)}`;
 }
 
 /** Eligible hosts by score, then all others. */

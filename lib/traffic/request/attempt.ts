@@ -48,6 +48,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   saidCpuMs = Number.NaN;
   /** Of the request's affinity: says which cookie the answer sets; undefined: none. */
   preference: HostPreference | undefined;
+  /** The header lines that the host gets for this attempt alone: the request's id and its trace; set before `run`. */
+  ownLines = '';
   /** Why the host failed, in a few words; empty while it has not. */
   reason = '';
   readonly #context: AttemptContext;
@@ -137,7 +139,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostConnection;
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
-    writeRequestHead(connection, head, facts, this.host.authority, pseudonym, this.#plan);
+    writeRequestHead(connection, head, facts, this.host.authority, pseudonym, this.#plan, this.ownLines);
     // A refused write: the connection's end follows at once.
     if (connection.hasRefusedWrite) this.#isUndelivered = true;
     else if (head.framing === 'none') {

@@ -2,6 +2,7 @@
 // an answer of our own. Steps call each other; nothing waits for a promise unless a host is full.
 
 import type { Failure } from '../../explanation.js';
+import { requestIdOf } from '../../request-id.js';
 import type { OutcomeKind } from '../../routing/retry.js';
 import { expectedCost } from '../../table/class-costs.js';
 import { countOpenRequests } from '../../table/traffic-cells.js';
@@ -14,11 +15,12 @@ import { pick } from './pick.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { codeOf, mayTryAgain, refusalOf } from './exchange-rules.js';
 import type { PoolLimit } from './pool-limit.js';
-import { requestIdOf, type RoutedBy } from '../log/pick-log.js';
+import type { RoutedBy } from '../log/pick-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
 import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
+import { idLine } from '../wire/own-lines.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import { countEnd, slowRequestOf } from './request-counts.js';
 import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
@@ -96,14 +98,14 @@ class Exchange implements AttemptOwner, Story {
     const route = routeOf(site, client);
     if (!isRoute(route)) {
       count(route.counter);
-      this.#openInLog();
+      this.#open();
       this.#refuse(route.code, route.reason);
       return;
     }
     this.routedBy = route.by;
     const { action, limit, pools } = route;
     if (limit !== undefined && !limit.admits(client, this.startedMs)) {
-      this.#openInLog();
+      this.#open();
       this.#limit('limited_rate', limit.refusal(), `more requests than the rate limit of the route in line ${route.by.line} allows`);
       return;
     }
@@ -129,37 +131,32 @@ class Exchange implements AttemptOwner, Story {
   /** Answers as the site says, without a host. */
   #answer(send: () => void): void {
     this.#context.count('requests_answered');
-    this.#openInLog();
+    this.#open();
     this.outcome = 'answered';
     send();
-    this.#context.ids?.log.answered(this.#client.status);
+    this.#context.ids.log.answered(this.#client.status);
     this.#record();
   }
 
-  /** Gives the request a number in the pick log, although nothing will be picked. */
-  #openInLog(): void {
+  /** Gives the request a number in the pick log and its id; with the defaults, nothing will be picked. */
+  #open(className = '', isCostKnown = false): void {
     const { ids } = this.#context;
-    if (ids !== undefined) this.#number = ids.log.open(this.startedMs, '', 0, false, this.pool, this.routedBy);
+    const client = this.#client;
+    const given = client.facts.isTrusted ? client.head.requestId : undefined;
+    this.#number = ids.log.open(this.startedMs, className, this.#cost, isCostKnown, this.pool, this.routedBy, given);
+    client.requestId = given ?? requestIdOf(ids.prefix, this.#number);
   }
 
   /** The request is its pool's from now on. */
   #enter(): void {
-    const { budget, classes, columns, ids, hosts, affinity } = this.#context;
+    const { budget, classes, columns, hosts, affinity } = this.#context;
     const { method, target } = this.#client.head;
     budget.onRequest(this.startedMs);
     const refusal = refusalOf(this.#context, this.#client);
     this.#classId = classes.classOf(method, target);
     this.#cost = expectedCost(columns, this.#classId);
     this.#isLongLived = this.#client.head.upgrade !== undefined || hosts.turns.isLongLived(this.#classId);
-    if (ids !== undefined)
-      this.#number = ids.log.open(
-        this.startedMs,
-        classes.name(this.#classId) ?? '',
-        this.#cost,
-        (columns.classCost[this.#classId] as number) > 0,
-        this.pool,
-        this.routedBy,
-      );
+    this.#open(classes.name(this.#classId) ?? '', (columns.classCost[this.#classId] as number) > 0);
     if (refusal !== undefined) {
       this.#refuse(refusal.code, refusal.reason);
       return;
@@ -231,6 +228,7 @@ class Exchange implements AttemptOwner, Story {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
     attempt.preference = this.#preference;
+    attempt.ownLines = idLine(this.#client.requestId) + (this.#client.head.trace?.lines ?? '');
     this.attempt = attempt;
     this.attempts++;
     this.#context.hosts.begin(host, attempt);
@@ -296,15 +294,15 @@ class Exchange implements AttemptOwner, Story {
 
   /** Logs a failure. @param host the host that was asked; null: none */
   #note(outcome: LoggedOutcome, reason: string, host: string | null): void {
-    const { reasonLog, ids } = this.#context;
+    const { reasonLog } = this.#context;
     const { attempts } = this;
     this.reason = reason;
-    if (ids !== undefined) (this.#failures ??= []).push({ attempt: host === null ? 0 : attempts, host, outcome, reason });
+    (this.#failures ??= []).push({ attempt: host === null ? 0 : attempts, host, outcome, reason });
     if (reasonLog === undefined) return;
     const isHost = host !== null && outcome !== 'client-gone' && outcome !== 'client-failed';
-    const id = ids === undefined ? {} : { id: requestIdOf(ids, this.#number) };
-    if (isHost) reasonLog.note('host failed a request', { ...id, host, outcome, reason });
-    else reasonLog.note('request failed', { ...id, client: this.#client.facts.address, outcome, reason });
+    const id = this.#client.requestId;
+    if (isHost) reasonLog.note('host failed a request', { id, host, outcome, reason });
+    else reasonLog.note('request failed', { id, client: this.#client.facts.address, outcome, reason });
   }
 
   #record(): void {
@@ -312,10 +310,11 @@ class Exchange implements AttemptOwner, Story {
     const nowMs = this.outcome === 'ok' ? this.#endedMs : clock();
     countEnd(this.#context, this.#client, this, nowMs, false);
     if (this.#context.slowest.isSlow(nowMs - this.startedMs)) this.#noteSlow(nowMs);
-    accessLog?.write(recordOf(this, this.#client, nowMs, ids === undefined ? '' : requestIdOf(ids, this.#number), isTrusted));
+    accessLog?.write(recordOf(this, this.#client, nowMs, isTrusted));
     if (this.#failures !== undefined)
-      ids?.failures.add(this.#number, {
+      ids.failures.add(this.#number, {
         atMs: this.startedMs,
+        id: this.#client.requestId,
         className: classes.name(this.#classId) ?? '',
         code: this.#client.code,
         failures: this.#failures,
@@ -324,10 +323,8 @@ class Exchange implements AttemptOwner, Story {
   }
 
   #noteSlow(nowMs: number): void {
-    const { slowest, ids, classes } = this.#context;
-    if (ids === undefined || this.attempt?.isProvenLong === true) return;
-    const id = requestIdOf(ids, this.#number);
-    slowest.note(slowRequestOf(this, this.#client, id, classes.name(this.#classId) ?? '', nowMs));
+    const { slowest, classes } = this.#context;
+    if (this.attempt?.isProvenLong !== true) slowest.note(slowRequestOf(this, this.#client, classes.name(this.#classId) ?? '', nowMs));
   }
 
   #fail(error: unknown): void {

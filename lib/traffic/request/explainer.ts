@@ -3,6 +3,7 @@
 
 import type { Clock } from '../../clock.js';
 import type { AskedRequest, ExplainedRoute, Explanation, WhyAnswer, WhyQuestion } from '../../explanation.js';
+import { prefixOf, requestIdOf } from '../../request-id.js';
 import { createPolicy } from '../../routing/policy.js';
 import type { Random } from '../../routing/random.js';
 import { REFUSED_PATH } from '../../routing/router.js';
@@ -20,7 +21,7 @@ import { schemeOf } from '../wire/client-scheme.js';
 import { whyRefused } from '../wire/refusal-reasons.js';
 import { type HeadRules, isRefusal, readRequestHead, type RequestHead } from '../wire/request-head.js';
 import { type KeptFailures, FailureLog } from '../log/failure-log.js';
-import { type NameOf, PickLog, requestIdOf } from '../log/pick-log.js';
+import { type NameOf, PickLog, type RequestIds } from '../log/pick-log.js';
 
 /** Size of the dry runs' own pick log: each run needs only its own request. */
 const DRY_REQUESTS = 16;
@@ -60,12 +61,8 @@ export class Explainer {
 
   #explain(id: string): WhyAnswer {
     const { ids } = this.#options.context;
-    if (ids === undefined) return { status: 'log-off' };
-    const [prefix, digits = ''] = id.split('-');
-    const request = Number.parseInt(digits, 36);
-    // Only the canonical form is accepted: 01 is not 1.
-    if (prefix !== ids.prefix || !(request >= 1 && request <= ids.log.lastRequest) || requestIdOf(ids, request) !== id)
-      return { status: 'unknown' };
+    const request = numberOf(ids, id);
+    if (request === undefined) return { status: 'unknown' };
     const failed = ids.failures.get(request);
     const explanation = this.#read(ids.log, request, id, failed) ?? (failed && this.#readFailed(failed, id));
     if (explanation === undefined) return { status: 'forgotten' };
@@ -76,7 +73,7 @@ export class Explainer {
   #dryRun(asked: AskedRequest): Explanation {
     const { context, rules, clock, random } = this.#options;
     const head = headOf(asked, rules);
-    if ('code' in head) return this.#readFailed({ atMs: clock(), className: '', ...head }, null);
+    if ('code' in head) return this.#readFailed({ atMs: clock(), ...head }, null);
     const { site } = context.routing;
     const isTrusted = asked.client !== undefined && context.isTrusted(asked.client);
     const facts = clientFacts(asked.client ?? '', 0, asked.scheme === 'https', isTrusted);
@@ -86,13 +83,13 @@ export class Explainer {
     const index = router.find(head, scheme);
     const route = index === REFUSED_PATH ? null : askedRoute(site, index, head, scheme);
     const found = routes[index];
-    if (found === undefined) return { ...this.#readFailed({ atMs: clock(), className: '', ...refusedBy(unroutedOf(index)) }, null), route };
+    if (found === undefined) return { ...this.#readFailed({ atMs: clock(), ...refusedBy(unroutedOf(index)) }, null), route };
     const { action, pools } = found;
     if (action.kind === 'answer') {
       const isNowhere = action.redirect !== undefined && route?.location === null;
       const failed = isNowhere ? refusedBy(NOWHERE) : { code: '', failures: [] };
       const answered = isNowhere ? 0 : action.answer.status;
-      return { ...this.#readFailed({ atMs: clock(), className: '', ...failed }, null), route, answered };
+      return { ...this.#readFailed({ atMs: clock(), ...failed }, null), route, answered };
     }
     // A split of its own, so that the turns of the real one do not advance.
     const pool = pools[new Split(weightsOf(site.site.routes[index]), random).next()] as ExchangeContext;
@@ -106,7 +103,7 @@ export class Explainer {
     const { classes, columns, policy, name, respond, affinity } = context;
     const nowMs = clock();
     if (respond !== undefined) {
-      const unpicked = this.#readFailed({ atMs: nowMs, className: '', code: respond.code, failures: [] }, null);
+      const unpicked = this.#readFailed({ atMs: nowMs, code: respond.code, failures: [] }, null);
       return { ...unpicked, route, pool: name, answered: respond.status };
     }
     const classId = classes.idOf(method, target);
@@ -146,7 +143,7 @@ export class Explainer {
   }
 
   /** A failed request without picks: they are forgotten, as failures are kept longer, or there were none. */
-  #readFailed({ atMs, className, code, failures }: KeptFailures, id: string | null): Explanation {
+  #readFailed({ atMs, className = '', code, failures }: Unpicked, id: string | null): Explanation {
     const unknown = { costMs: 0, isCostKnown: false, route: null, pool: '', answered: 0, picks: [] };
     return { id, at: this.#timeOf(atMs), className, ...unknown, code, failures };
   }
@@ -159,6 +156,16 @@ export class Explainer {
     const host = this.#hosts[slot];
     return host === undefined || host.sinceMs > atMs ? null : host.name;
   };
+}
+
+/** The number of a request, by the id that this balancer or a trusted client gave it; undefined: none that is known had it. */
+function numberOf({ log, failures, prefix }: RequestIds, id: string): number | undefined {
+  if (prefixOf(id) === prefix) {
+    const request = Number.parseInt(id.slice(prefix.length + 1), 36);
+    // Only the canonical form is accepted: 01 is not 1.
+    if (request >= 1 && request <= log.lastRequest && requestIdOf(prefix, request) === id) return request;
+  }
+  return log.numberOf(id) ?? failures.numberOf(id);
 }
 
 /** A request that is not sent. */
@@ -179,6 +186,9 @@ function headOf({ method, target, host, headers = [] }: AskedRequest, rules: Hea
   const read = readRequestHead(text, rules);
   return isRefusal(read) ? refusedBy({ code: read.code, reason: whyRefused(read, text, rules) }) : read;
 }
+
+/** A request without picks; one that was asked for has no class. */
+type Unpicked = Refused & Pick<KeptFailures, 'atMs'> & Partial<Pick<KeptFailures, 'className'>>;
 
 function refusedBy({ code, reason }: { readonly code: AnswerCode; readonly reason: string }): Refused {
   return { code, failures: [{ attempt: 0, host: null, outcome: 'refused', reason: `status ${ANSWERS[code].status}, ${reason}` }] };

@@ -13,8 +13,8 @@ export interface PickContext {
   readonly policy: Policy;
   readonly view: HostView;
   readonly hosts: KnownHosts;
-  /** Where picks are logged; undefined when they are not. */
-  readonly ids: RequestIds | undefined;
+  /** Where picks are logged. */
+  readonly ids: RequestIds;
 }
 
 /** Maximum picks per attempt: repeated while the picked host has left the table since the candidate list was built. */
@@ -35,7 +35,7 @@ const UNKNOWN = 5;
  * A host with room; for a retry, one without recent failures. If there is none, the best of those examined: one with
  * failures, then a full one, then one that is out. Undefined if there is no other host.
  * @param excluded the slot of the host that failed the last attempt; -1 for the first attempt
- * @param request its number in the pick log, if there is one
+ * @param request its number in the pick log
  * @param isLongLived whether it is expected to be an upgrade or a stream
  * @param preference of the request's affinity; undefined: none
  */
@@ -56,7 +56,7 @@ export function pick(
   for (let i = 0; i < MAX_PICKS && least === UNKNOWN; i++) {
     let slot = i === 0 && preference !== undefined ? pickPreferred(context, preference, nowMs, excluded, request, attempt) : -1;
     if (slot < 0) {
-      ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
+      ids.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
       slot =
         isLongLived && policy.pickLongLived !== undefined
           ? policy.pickLongLived(view, nowMs, excluded)
@@ -64,7 +64,7 @@ export function pick(
     }
     if (slot < 0) break;
     least = objection(hosts, view, slot, nowMs, isRetry);
-    ids?.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
+    ids.log.end(slot, least === NOTHING ? 'taken' : least === UNKNOWN ? 'gone' : least < OUT && least >= FULL ? 'full' : 'avoided');
     if (least !== UNKNOWN) best = hosts.get(slot);
   }
   return least === NOTHING ? best : search(context, nowMs, excluded, request, attempt, best, least);
@@ -79,9 +79,9 @@ function pickPreferred(
   request: number,
   attempt: number,
 ): number {
-  ids?.log.begin(request, attempt, preference.by, view, nowMs, excluded);
+  ids.log.begin(request, attempt, preference.by, view, nowMs, excluded);
   const slot = preference.pick(view, nowMs, excluded);
-  if (slot < 0) ids?.log.takeBack();
+  if (slot < 0) ids.log.takeBack();
   return slot;
 }
 
@@ -105,18 +105,18 @@ function search(
   const start = hosts.nextTurn();
   let best = known;
   let least = objectionToKnown;
-  ids?.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
+  ids.log.begin(request, attempt, policy.algorithm, view, nowMs, excluded);
   for (let i = 0; i < Math.min(among, MAX_LOOKS) && least > NOTHING; i++) {
     const slot = candidates[1 + ((start + i) % among)] as number;
     if (slot === excluded) continue;
     const against = objection(hosts, view, slot, nowMs, isRetry);
     if (against === UNKNOWN) continue;
-    ids?.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : against >= FULL ? LOOK.full : LOOK.eligible, Number.NaN);
+    ids.log.look(view, slot, nowMs, against === OUT ? LOOK.avoided : against >= FULL ? LOOK.full : LOOK.eligible, Number.NaN);
     if (against >= least) continue;
     best = hosts.get(slot);
     least = against;
   }
-  if (best !== undefined) ids?.log.end(best.slot, least === FULL || least === CROWDED ? 'full' : 'taken');
+  if (best !== undefined) ids.log.end(best.slot, least === FULL || least === CROWDED ? 'full' : 'taken');
   return best;
 }
 

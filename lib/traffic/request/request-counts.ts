@@ -29,8 +29,7 @@ function isHostFailure(outcome: LoggedOutcome): boolean {
 /** A request that ended now, as one of the slowest. */
 export function slowRequestOf(
   { startedMs, pool, attempt }: Story,
-  { status }: ClientSide,
-  id: string,
+  { requestId: id, status }: ClientSide,
   className: string,
   nowMs: number,
 ): OwnSlowRequest {

@@ -33,17 +33,11 @@ export interface Story {
 }
 
 /** The access record of a request that ends now. */
-export function recordOf(
-  story: Story,
-  client: ClientSide,
-  nowMs: number,
-  id: string,
-  isTrusted: (address: string) => boolean,
-): AccessRecord {
+export function recordOf(story: Story, client: ClientSide, nowMs: number, isTrusted: (address: string) => boolean): AccessRecord {
   const { attempt, startedMs, queuedMs } = story;
   const { head, facts } = client;
   return {
-    id,
+    id: client.requestId,
     clientAddress: clientAddressOf(facts, head.headers, isTrusted),
     peerAddress: facts.peer,
     isTls: facts.isTls,

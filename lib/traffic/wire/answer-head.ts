@@ -18,10 +18,12 @@ export interface AnswerRules {
   readonly edit?: HeaderEdit | undefined;
   /** The value of a Set-Cookie field for this client alone, which the route does not change; undefined: none. */
   readonly setCookie?: string | undefined;
+  /** Lines for this answer alone; left out: none. */
+  readonly ownLines?: string;
 }
 
 /** A final head, in latin1. */
-export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept, edit, setCookie }: AnswerRules): string {
+export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept, edit, setCookie, ownLines = '' }: AnswerRules): string {
   // A host's repeated head is the same object, and its lines need not be composed again.
   const isComposed = minorVersion === 1 && head.passed !== undefined && head.passedWith === edit;
   const lines = isComposed ? head.passed : passedLines(head, minorVersion === 1, edit);
@@ -32,7 +34,7 @@ export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept
   // Not among the lines that are kept for the next client.
   const cookie = setCookie === undefined ? '' : `\r\nSet-Cookie: ${setCookie}`;
   // A recipient adds a Date when it forwards an answer without one (RFC 9110, section 6.6.1).
-  return `${lines}${cookie}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
+  return `${lines}${cookie}${ownLines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
 }
 
 function passedLines(head: ResponseHead, passesTrailers: boolean, edit: HeaderEdit | undefined): string {

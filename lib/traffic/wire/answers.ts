@@ -78,14 +78,16 @@ export interface AnswerForm {
   readonly isKept: boolean;
   /** The methods that are served, for the Allow of a 405; empty or left out: any. */
   readonly methods?: readonly string[];
+  /** Lines for this answer alone; left out: none. */
+  readonly ownLines?: string;
 }
 
 /** One of our answers as a client gets it, in latin1. */
-export function answerText(code: AnswerCode, { isHead, isKept, methods = [] }: AnswerForm): string {
+export function answerText(code: AnswerCode, { isHead, isKept, methods = [], ownLines = '' }: AnswerForm): string {
   const { statusLine, lines, body } = PREPARED.get(code) as Prepared;
   // If any method is served, Allow can't list them all: it names the usual ones.
   const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
-  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}\r\n\r\n${isHead ? '' : body}`;
+  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}${ownLines}\r\n\r\n${isHead ? '' : body}`;
 }
 
 /** The body of one of our answers: JSON. */

@@ -16,6 +16,7 @@ const MEANT: ReadonlySet<string> = new Set([
   'proxy-connection',
   'proxy-authenticate',
   'proxy-authorization',
+  'x-request-id',
   ...CLAIMS,
 ]);
 

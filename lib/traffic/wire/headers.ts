@@ -31,6 +31,8 @@ export interface RequestRules {
   readonly pseudonym: string;
   /** What the route changes; left out: nothing. */
   readonly plan?: ForwardPlan;
+  /** Lines for this request alone: its id and its trace; left out: none. */
+  readonly ownLines?: string;
 }
 
 /** The facts of a client. @param peer the sender of the PROXY header, if there was one */
@@ -38,18 +40,35 @@ export function clientFacts(address: string, port: number, isTls: boolean, isTru
   return { address, node: address.includes(':') ? `"[${address}]"` : address, isTls, port: String(port), isTrusted, peer };
 }
 
-/** What happens to a header by its name: it passes, it is hop-by-hop, or it is a claim of origin. */
-type Kind = 'pass' | 'hop' | 'claim';
+/** What happens to a header by its name: it passes, it is hop-by-hop, it is a claim of origin, or we write it ourselves. */
+type Kind = 'pass' | 'hop' | 'claim' | 'own';
 
 /** Whether any name of a hop-by-hop header has this length: a cheap test that settles most headers. */
 const MAY_BE_HOP: readonly boolean[] = Array.from({ length: 20 }, (_, length) => [...HOP_BY_HOP].some((name) => name.length === length));
 
 function kindOf(name: string): Kind {
   if (MAY_BE_HOP[name.length] === true && HOP_BY_HOP.has(name.toLowerCase())) return 'hop';
+  if (isOwn(name)) return 'own';
   return isClaim(name) ? 'claim' : 'pass';
 }
 
-/** The headers that a host gets for a request. */
+/** The fields of a request that `ownLines` replaces. A host that reads `X_Request_Id` as the same name must not be misled either. */
+function isOwn(name: string): boolean {
+  switch (name.length) {
+    case 10:
+      return name.toLowerCase() === 'tracestate';
+    case 11:
+      return name.toLowerCase() === 'traceparent';
+    case 12:
+      return (name.charCodeAt(0) | 0x20) === 0x78 && X_REQUEST_ID.test(name);
+    default:
+      return false;
+  }
+}
+
+const X_REQUEST_ID = /^x[^0-9a-z]request[^0-9a-z]id$/i;
+
+/** The headers that a host gets for a request, without those of `ownLines`. */
 export function requestHeaders(head: RequestHead, client: ClientFacts, rules: RequestRules): string[] {
   const { headers: raw, host, framing, minorVersion } = head;
   const named = namedByConnection(raw);
@@ -66,7 +85,7 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
       else if (name.length === 7 && framing === 'chunked' && name.toLowerCase() === 'trailer') headers.push(name, value);
       continue;
     }
-    if (named?.has(name.toLowerCase())) continue;
+    if (kind === 'own' || named?.has(name.toLowerCase())) continue;
     if (kind === 'claim') {
       if (client.isTrusted) addClaim(claims, headers, name, value);
       continue;
@@ -87,15 +106,16 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
 /** A request's head as a host gets it, in latin1. */
 export function requestText(head: RequestHead, client: ClientFacts, rules: RequestRules): string {
   const { shared } = head;
-  const { rewrite, request: edit } = rules.plan ?? AS_IT_CAME;
+  const { plan = AS_IT_CAME, ownLines = '' } = rules;
+  const { rewrite, request: edit } = plan;
   const line = `${head.method} ${rewrite === undefined ? head.target : rewrite(head.target)} HTTP/1.1`;
   // Shared fields have a Host of their own and no upgrade, so these lines depend on neither the host nor the request.
-  if (shared === undefined) return `${line}${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+  if (shared === undefined) return `${line}${linesOf(requestHeaders(head, client, rules))}${ownLines}\r\n\r\n`;
   if (shared.forwarded === undefined || shared.forwardedWith !== edit) {
-    shared.forwarded = `${linesOf(requestHeaders(head, client, rules))}\r\n\r\n`;
+    shared.forwarded = linesOf(requestHeaders(head, client, rules));
     shared.forwardedWith = edit;
   }
-  return `${line}${shared.forwarded}`;
+  return `${line}${shared.forwarded}${ownLines}\r\n\r\n`;
 }
 
 /** A trusted proxy's claims of origin. */
@@ -158,6 +178,8 @@ export function responseHeaders(head: Pick<ResponseHead, 'headers' | 'status' | 
       if (passesTrailers && framing === 'chunked' && name.toLowerCase() === 'trailer') headers.push(name, value);
       continue;
     }
+    // The answer has the id that the request has here.
+    if (name.length === 12 && name.toLowerCase() === 'x-request-id') continue;
     if (named?.has(name.toLowerCase())) continue;
     // An answer without content must not have a Content-Length (RFC 9110, section 8.6).
     if ((status === 204 || status < 200) && name.length === 14 && name.toLowerCase() === 'content-length') continue;
@@ -197,7 +219,7 @@ export function passedTrailers(raw: readonly string[]): readonly string[] {
   if (raw.length === 0) return raw;
   return raw.filter((_, i) => {
     const name = (raw[i & ~1] as string).toLowerCase();
-    return !NO_TRAILERS.has(name) && !isClaim(name);
+    return !NO_TRAILERS.has(name) && !isClaim(name) && !isOwn(name);
   });
 }
 

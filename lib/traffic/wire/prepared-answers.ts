@@ -91,9 +91,9 @@ function prepare(
   return { status, code, statusLine: `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, lines, body: bytes };
 }
 
-/** An answer as a client gets it, in latin1. @param location of a redirect; ASCII */
-export function preparedText(answer: PreparedAnswer, isHead: boolean, isKept: boolean, location?: string): string {
+/** An answer as a client gets it, in latin1. @param ownLines for this answer alone @param location of a redirect; ASCII */
+export function preparedText(answer: PreparedAnswer, isHead: boolean, isKept: boolean, ownLines: string, location?: string): string {
   const { statusLine, lines, body } = answer;
   const to = location === undefined ? '' : `\r\nLocation: ${location}`;
-  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${to}\r\n\r\n${isHead ? '' : body}`;
+  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${to}${ownLines}\r\n\r\n${isHead ? '' : body}`;
 }

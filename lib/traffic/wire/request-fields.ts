@@ -2,11 +2,13 @@
 // offered. Refuses anything that two parsers could read differently (RFC 9112, sections 5, 6 and 11.2). Pure.
 
 import type { NamePolicy, TrafficLimits } from '../../config/traffic-config.js';
+import { isRequestId } from '../../request-id.js';
 import { isAuthority } from './authority.js';
 import type { HeaderEdit } from './header-edit.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 import { NO_NAMES, oddNamesOf, withoutOddNames } from './header-names.js';
 import { type Refusal, REFUSALS } from './refusals.js';
+import { readTraceContext, type TraceContext } from './trace-context.js';
 import { passedOffers } from './upgrade-offers.js';
 
 /** How a request's body is delimited. */
@@ -29,6 +31,10 @@ export interface RequestFields {
   readonly isKeptAlive: boolean;
   /** The value of Via: the proxies that the request passed through; undefined without one. */
   readonly passedBy: string | undefined;
+  /** The value of X-Request-Id, whoever sent it; undefined without one, with several, and if it is no id. */
+  readonly requestId: string | undefined;
+  /** The trace that the request belongs to; undefined without a valid traceparent. */
+  readonly trace: TraceContext | undefined;
   /** The names of headers that were dropped as odd. */
   readonly droppedNames: readonly string[];
 }
@@ -37,7 +43,7 @@ export interface RequestFields {
 export interface SharedFields extends RequestFields {
   /** Whether heads with the same lines have the same fields, and hosts get the same lines for them. */
   readonly isShared: boolean;
-  /** The header lines as hosts get them; undefined until they are composed. */
+  /** The header lines that hosts get for all of them, without the empty line; undefined until they are composed. */
   forwarded: string | undefined;
   /** The route's changes with which they were composed. */
   forwardedWith: HeaderEdit | undefined;
@@ -78,6 +84,11 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
   let isKept = minorVersion === 1;
   let isClosed = false;
   let passedBy: string | undefined;
+  let requestId: string | undefined;
+  let requestIds = 0;
+  let traceParent: string | undefined;
+  let traceParents = 0;
+  let traceState: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
@@ -101,11 +112,24 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
         if (name.toLowerCase() === 'upgrade') upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`;
         break;
       case 10:
+        if (name.toLowerCase() === 'tracestate') traceState = traceState === undefined ? value : `${traceState},${value}`;
         // The default in HTTP/1.1.
         if ((value === 'keep-alive' && minorVersion === 1) || name.toLowerCase() !== 'connection') break;
         if (hasToken(value, 'upgrade')) isUpgradeNamed = true;
+        // It was meant for us alone: hosts must not get it.
+        if (hasToken(value, 'traceparent')) traceParents = 2;
         if (hasToken(value, 'close')) isClosed = true;
         else if (hasToken(value, 'keep-alive')) isKept = true;
+        break;
+      case 11:
+        if (name.toLowerCase() !== 'traceparent') break;
+        traceParent = value;
+        traceParents++;
+        break;
+      case 12:
+        if (name.toLowerCase() !== 'x-request-id') break;
+        requestId = value;
+        requestIds++;
         break;
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
@@ -135,6 +159,8 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
     expectsContinue: expectsContinue && framing !== 'none',
     isKeptAlive: isKept && !isClosed,
     passedBy,
+    requestId: requestIds === 1 && isRequestId(requestId) ? requestId : undefined,
+    trace: traceParents === 1 ? readTraceContext(traceParent as string, traceState) : undefined,
     droppedNames,
     isShared: framing === 'none' && offers === undefined && host !== undefined,
     forwarded: undefined,

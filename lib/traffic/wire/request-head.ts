@@ -15,6 +15,7 @@ import {
   refuseLongHead,
   refuseRequestLine,
 } from './request-line.js';
+import type { TraceContext } from './trace-context.js';
 import { offersWithoutWebSocket } from './upgrade-offers.js';
 
 /** A request's head, whatever its lane. */
@@ -157,6 +158,14 @@ class ReadHead implements RequestHead {
 
   get passedBy(): string | undefined {
     return this.#fields.passedBy;
+  }
+
+  get requestId(): string | undefined {
+    return this.#fields.requestId;
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.#fields.trace;
   }
 
   get droppedNames(): readonly string[] {

@@ -84,7 +84,9 @@ for (const isTls of [false, true]) {
         await raw.send(offer('/empty')).receives(/204 No\r\n[^]*\r\n\r\n$/);
         await raw.send(`POST /4 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc`).receives(/\/4$/);
         assert.not.match(raw.text, /Connection: close/);
-        await raw.send(offer('/accept')).receives(/101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n$/);
+        await raw
+          .send(offer('/accept'))
+          .receives(/101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: .+\r\n\r\n$/);
         await raw.send('as it is\r\n\r\n').receives(/\r\n\r\nas it is\r\n\r\n$/);
         assert.equal(seen, [
           'GET /length (websocket)',

@@ -154,7 +154,9 @@ const WELL: readonly HostAnswer[] = [
       'Content-Length: 2',
     ),
     'ok',
-    { head: /^HTTP\/1\.1 200 OK\r\nX-B: 2\r\nContent-Length: 2\r\n(?:Date: [^\r]+\r\n)?Connection: keep-alive$/ },
+    {
+      head: /^HTTP\/1\.1 200 OK\r\nX-B: 2\r\nContent-Length: 2\r\nX-Request-Id: [0-9a-f]{8}-[0-9a-z]+\r\n(?:Date: [^\r]+\r\n)?Connection: keep-alive$/,
+    },
   ),
   well('100 that nobody waits for, and then the answer', `HTTP/1.1 100 Continue\r\n\r\n${ok('ok', 'Content-Length: 2')}`, 'ok', {
     head: /^HTTP\/1\.1 200/,

@@ -13,7 +13,8 @@ import { Explainer } from '../../../lib/traffic/request/explainer.js';
 import type { ClientSide } from '../../../lib/traffic/client/client-side.js';
 import type { Attempt } from '../../../lib/traffic/request/attempt.js';
 import { FailureLog } from '../../../lib/traffic/log/failure-log.js';
-import { type KeptRequest, PickLog, requestIdOf } from '../../../lib/traffic/log/pick-log.js';
+import { requestIdOf } from '../../../lib/request-id.js';
+import { type KeptRequest, PickLog } from '../../../lib/traffic/log/pick-log.js';
 import { buildView } from '../../support/host-views.js';
 import { carryThrough } from '../../support/carried.js';
 import { buildTrafficStage } from '../../support/traffic-context.js';
@@ -217,7 +218,7 @@ test('a host that took over a slot is not named for the previous host of the slo
     assert.match(explained(explainer.answer({ id: '0123abcd-2' })).picks[0]?.picked ?? '', /^new[01]$/);
   }));
 
-test('a dry run needs no access log, counts nothing, starts nothing, does not advance round-robin, and picks none for what is refused', () => {
+test('a dry run is not kept, counts nothing, starts nothing, does not advance round-robin, and picks none for what is refused', () => {
   const stage = buildTrafficStage(() => 1000);
   try {
     for (const slot of [0, 1, 2]) {
@@ -236,7 +237,7 @@ test('a dry run needs no access log, counts nothing, starts nothing, does not ad
     for (let i = 0; i < 50; i++) assert.is(explained(explainer.answer({ method: 'GET', target: `/${i}` })).picks[0]?.end, 'taken');
     assert.is(turn(), (first + 1) % 3);
     assert.equal([stage.counts(), stage.inflight()], [{}, 0]);
-    assert.is(explainer.answer({ id: '0123abcd-1' }).status, 'log-off');
+    assert.is(explainer.answer({ id: '00000000-1' }).status, 'unknown');
     for (const [method, target, code, reason] of [
       ['CONNECT', '/', 'MEERCAT_METHOD_NOT_ALLOWED', 'status 405, method "CONNECT"'],
       ['TRACE', '/', 'MEERCAT_METHOD_NOT_ALLOWED', 'status 405, method "TRACE"'],
@@ -276,7 +277,7 @@ test('a failed request is explained with its reasons, even after its picks are f
 test('ids are short and unique', () => {
   const ids = { prefix: '0123abcd' };
   assert.equal(
-    [1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids, request)),
+    [1, 35, 36, 36 ** 8].map((request) => requestIdOf(ids.prefix, request)),
     ['0123abcd-1', '0123abcd-z', '0123abcd-10', '0123abcd-100000000'],
   );
 });

@@ -38,6 +38,7 @@ test('the failure log forgets the oldest', () => {
   const log = new FailureLog(3);
   const failed = (atMs: number) => ({
     atMs,
+    id: String(atMs),
     className: '',
     code: '',
     failures: [{ attempt: 0, host: null, outcome: 'refused', reason: 'x' }],

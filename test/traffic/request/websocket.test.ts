@@ -75,7 +75,7 @@ test('a WebSocket is opened through the balancer and its frames pass both ways',
           `^HTTP/1\\.1 101 Switching Protocols\r\n[^]*Sec-WebSocket-Accept: ${ACCEPT.replace('+', '\\+')}\r\nSec-WebSocket-Protocol: chat\r\n[^]*\r\n\r\n`,
         ),
       );
-      assert.match(raw.text, /\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n/);
+      assert.match(raw.text, /\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Request-Id: [0-9a-f]{8}-1\r\n/);
       for (let i = 0; i < 50; i++) raw.socket.write(frame(`message ${i}`, true));
       await raw.receives(/message 49/);
       assert.equal(
@@ -98,7 +98,7 @@ test('the host gets the handshake as the client wrote it', () => {
       withRaw(port, async (raw) => {
         await raw.send(HANDSHAKE).receives(/101/);
         assert.is(
-          seen.replace(/meercat-[0-9a-f]{8}/, 'NAME'),
+          seen.replace(/meercat-[0-9a-f]{8}/, 'NAME').replace(/(?<=X-Request-Id: )[0-9a-f]{8}-1/, 'ID'),
           [
             'GET /chat?room=1 HTTP/1.1',
             'Host: example.org',
@@ -113,6 +113,7 @@ test('the host gets the handshake as the client wrote it', () => {
             'Via: 1.1 NAME',
             'Connection: Upgrade',
             'Upgrade: websocket',
+            'X-Request-Id: ID',
             '',
             '',
           ].join('\r\n'),
@@ -240,7 +241,10 @@ test("a host that closes ends the client's connection after the last byte, howev
         });
         raw.send(HANDSHAKE);
         await raw.ends();
-        assert.is(received, `${SWITCH.replace(/Upgrade: .*\r\n/, '')}Upgrade: websocket\r\n\r\n`.length + LONG + LAST);
+        assert.is(
+          received,
+          `${SWITCH.replace(/Upgrade: .*\r\n/, '')}Upgrade: websocket\r\nX-Request-Id: 01234567-1\r\n\r\n`.length + LONG + LAST,
+        );
       }),
   ));
 

@@ -55,6 +55,9 @@ test('framing, hop-by-hop fields and what Meercat says itself are left alone', (
     'x-forwarded-proto',
     'x-forwarded-host',
     'x-forwarded-port',
+    'x-request-id',
+    'traceparent',
+    'tracestate',
   ];
   for (const name of [...HOP_BY_HOP, ...own].flatMap((each) => [each, each.toUpperCase()])) {
     assert.ok(isUnchangeable(name, 'request'), name);
@@ -62,7 +65,8 @@ test('framing, hop-by-hop fields and what Meercat says itself are left alone', (
     assert.is(compileHeaderEdit(changes, 'request'), undefined, name);
     if (!own.includes(name.toLowerCase())) assert.is(compileHeaderEdit(changes, 'response'), undefined, name);
   }
-  for (const name of ['Content-Length', 'Date']) assert.is(compileHeaderEdit({ ...NONE, remove: [name] }, 'response'), undefined, name);
+  for (const name of ['Content-Length', 'Date', 'X-Request-Id'])
+    assert.is(compileHeaderEdit({ ...NONE, remove: [name] }, 'response'), undefined, name);
   for (const name of ['X-Forwarded-Prefix', 'X-Real-IP', 'Cookie']) assert.not.ok(isUnchangeable(name, 'request'), name);
   for (const name of ['Via', 'Server', 'Set-Cookie']) assert.not.ok(isUnchangeable(name, 'response'), name);
 });

@@ -67,6 +67,8 @@ function buildHead(headers: readonly string[], fields: Partial<RequestHead> = {}
     droppedNames: [],
     isKeptAlive: true,
     passedBy: undefined,
+    requestId: undefined,
+    trace: undefined,
     shared: undefined,
     ...fields,
   };
