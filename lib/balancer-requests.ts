@@ -27,7 +27,7 @@ import { FailureLog } from './traffic/log/failure-log.js';
 import { ReasonLog } from './traffic/log/reason-log.js';
 import type { ExchangeContext } from './traffic/request/exchange-context.js';
 import { PickLog } from './traffic/log/pick-log.js';
-import { SlowestRequests } from './traffic/log/slowest-requests.js';
+import { OwnSlowest } from './traffic/log/own-slowest.js';
 import { Explainer } from './traffic/request/explainer.js';
 
 /** What the parts are made of. */
@@ -51,7 +51,7 @@ export interface RequestParts {
   readonly hosts: KnownHosts;
   readonly siteSwitch: SiteSwitch;
   readonly explainer: Explainer;
-  readonly slowest: SlowestRequests;
+  readonly slowest: OwnSlowest;
 }
 
 /** Builds them; nothing is listened on yet. */
@@ -100,7 +100,7 @@ export function prepareRequests({
   });
   shutdown.add(() => loads.stop());
   const picks = new PickLog();
-  const slowest = new SlowestRequests();
+  const slowest = new OwnSlowest();
   const shared: SharedContext = {
     columns,
     slowest,

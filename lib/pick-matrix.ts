@@ -6,8 +6,10 @@ import type { HostTraffic, PickMatrix } from './fleet-figures.js';
 /** How long picks count. */
 const PICKS_MS = 5 * SECOND;
 
-/** Largest matrix. */
+/** Most balancers in a matrix. */
 export const MAX_PICK_ROWS = 64;
+
+/** Most hosts in a matrix. */
 export const MAX_PICK_COLUMNS = 1000;
 
 /** The recent picks of one balancer. */

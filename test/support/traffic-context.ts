@@ -19,7 +19,7 @@ import { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ExchangeContext } from '../../lib/traffic/request/exchange-context.js';
 import { buildTrust } from '../../lib/traffic/client/trusted.js';
 import type { Host } from '../../lib/traffic/host/host.js';
-import { SlowestRequests } from '../../lib/traffic/log/slowest-requests.js';
+import { OwnSlowest } from '../../lib/traffic/log/own-slowest.js';
 import { KnownHosts } from '../../lib/traffic/host/known-hosts.js';
 import type { CollectingClient } from './collecting-client.js';
 import type { KnownHostsOptions } from '../../lib/traffic/host/known-hosts-options.js';
@@ -87,7 +87,7 @@ export function buildTrafficStage(
     respond: undefined,
     classes: new RequestClasses(1),
     columns,
-    slowest: new SlowestRequests(),
+    slowest: new OwnSlowest(),
     view: new TableReader(columns, 0, config.hostMaxInflight),
     hosts,
     clock,

@@ -8,7 +8,7 @@ import type { TableColumns } from '../../table/layout.js';
 import type { TableReader } from '../../table/reader.js';
 import type { AccessLog } from '../log/access-log.js';
 import type { ReasonLog } from '../log/reason-log.js';
-import type { SlowestRequests } from '../log/slowest-requests.js';
+import type { OwnSlowest } from '../log/own-slowest.js';
 import type { OwnBodies, PreparedAnswer } from '../wire/prepared-answers.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { CompiledSite } from './compiled-site.js';
@@ -39,7 +39,7 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
   /** Collects the slowest requests. */
-  readonly slowest: SlowestRequests;
+  readonly slowest: OwnSlowest;
   /** Bodies of our own answers, as the site says. */
   bodies: OwnBodies;
   /** Answers every request of the pool: maintenance; undefined: hosts do. */

@@ -7,7 +7,7 @@ import type { OwnSlowRequest } from '../../fleet-figures.js';
 export const SLOWEST_KEPT = 20;
 
 /** Collects the slowest requests of one balancer. */
-export class SlowestRequests {
+export class OwnSlowest {
   #kept: OwnSlowRequest[] = [];
   /** What a request must exceed to be kept, in ms. */
   #thresholdMs = Number.NEGATIVE_INFINITY;

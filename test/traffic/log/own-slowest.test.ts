@@ -3,11 +3,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../../lib/routing/random.js';
-import { SLOWEST_KEPT, SlowestRequests } from '../../../lib/traffic/log/slowest-requests.js';
+import { SLOWEST_KEPT, OwnSlowest } from '../../../lib/traffic/log/own-slowest.js';
 
-const test = suite('slowest requests');
+const test = suite('own slowest requests');
 
-function noteAll(slowest: SlowestRequests, durations: readonly number[]): void {
+function noteAll(slowest: OwnSlowest, durations: readonly number[]): void {
   for (const [i, durationMs] of durations.entries()) {
     if (!slowest.isSlow(durationMs)) continue;
     slowest.note({ id: `0000-${i}`, atMs: i, durationMs, className: 'GET /', pool: 'default', host: 'h1', status: 200 });
@@ -16,7 +16,7 @@ function noteAll(slowest: SlowestRequests, durations: readonly number[]): void {
 
 test('of many requests the slowest are kept, the slowest first', () => {
   const random = new Random(3);
-  const slowest = new SlowestRequests();
+  const slowest = new OwnSlowest();
   const durations = Array.from({ length: 5000 }, () => random.below(1_000_000) / 1000);
   noteAll(slowest, durations);
   const expected = durations.toSorted((a, b) => b - a).slice(0, SLOWEST_KEPT);
@@ -27,7 +27,7 @@ test('of many requests the slowest are kept, the slowest first', () => {
 });
 
 test('of few requests all are kept', () => {
-  const slowest = new SlowestRequests();
+  const slowest = new OwnSlowest();
   noteAll(slowest, [1, 3, 2, 3, 0]);
   assert.equal(
     slowest.take().map(({ durationMs }) => durationMs),
@@ -36,7 +36,7 @@ test('of few requests all are kept', () => {
 });
 
 test('what was taken is not given again, and fast requests count again', () => {
-  const slowest = new SlowestRequests();
+  const slowest = new OwnSlowest();
   noteAll(
     slowest,
     Array.from({ length: 100 }, () => 50),
