@@ -118,21 +118,21 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
       {
         field: 'consolePort',
         flags: '--console-port <port>',
-        help: `where the console answers: /.meercat/live, /.meercat/ready, /.meercat/health (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535; each further process: one higher)`,
+        help: `where the console answers: health pages, metrics, the dashboard /.meercat/ (default: --port + ${CONSOLE_PORT_OFFSET}; any free one when that is above 65535; each further process: one higher)`,
         shown: '',
         parse: (text) => parsePort('--console-port', text),
       },
       {
         field: 'consoleBind',
         flags: '--console-bind <address>',
-        help: 'the address that the console listens on; beyond loopback all but these three pages need a token',
+        help: 'the address that the console listens on; beyond loopback all pages but those of health need a token',
         shown: DEFAULTS.consoleBind,
         parse: (text) => parseAddress('--console-bind', text),
       },
       {
         field: 'consoleTokenFile',
         flags: '--console-token-file <file>',
-        help: `the console's token, for "Authorization: Bearer TOKEN"; or set it in ${CONSOLE_TOKEN_VARIABLE}, which has no flag`,
+        help: `the console's token, for "Authorization: Bearer TOKEN": to read beyond loopback, and to drain hosts and the like from the dashboard; or set it in ${CONSOLE_TOKEN_VARIABLE}, which has no flag`,
         shown: '',
       },
       {

@@ -10,6 +10,7 @@ import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { openKeyFile } from './config/key-file.js';
 import { healthPages, type HealthFacts } from './console/health.js';
+import { guardReports } from './console/guard-reports.js';
 import { PageExchanges } from './console/page-bridge.js';
 import { startConsole } from './console/server.js';
 import { readConsoleToken } from './console/token.js';
@@ -158,6 +159,8 @@ export async function startBalancer(
     token,
     pages: healthPages(standing),
     bridge,
+    clock,
+    reports: guardReports(count, log, clock),
   }).catch(closeAll);
   shutdown.add(() => console.close());
   const traffic = await startTraffic({

@@ -4,6 +4,8 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Clock } from '../clock.js';
+import { TokenGuesses } from './token-guesses.js';
 
 /** What a request says of itself. */
 export interface Credentials {
@@ -12,15 +14,27 @@ export interface Credentials {
   /** What browsers add: the origin of the page that asks, and how that relates to this one. */
   readonly origin?: string | undefined;
   readonly fetchSite?: string | undefined;
+  /** Where the connection comes from. */
+  readonly remoteAddress: string;
 }
 
 /** Why a request is refused. */
 export interface GuardRefusal {
-  readonly status: 401 | 403;
+  readonly status: 401 | 403 | 429;
   readonly error: string;
   readonly message: string;
   /** The value of WWW-Authenticate; empty where no token would help. */
   readonly challenge: string;
+  /** When to try again, of 429 alone. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** What the guard tells of requests that it refuses. */
+export interface GuardReports {
+  /** A token was asked for, and was missing or wrong. `isGuess`: it was wrong. */
+  readonly onUnauthorized: (remoteAddress: string, isGuess: boolean) => void;
+  /** A token was not looked at: too many wrong ones came from there, or from everywhere. */
+  readonly onThrottled: (remoteAddress: string) => void;
 }
 
 /** The verdict on a request: why it is refused, or whether it came with the right token. */
@@ -43,16 +57,16 @@ export function isLoopback(address: string): boolean {
  * anywhere, the token is asked for. Who gives a token is judged by it.
  * @param token empty when none is set
  */
-export function buildGuard(address: string, token: string): Guard {
+export function buildGuard(address: string, token: string, clock: Clock, reports: GuardReports): Guard {
   const isLocal = isLoopback(address);
   if (token !== '') {
-    const expected = digestOf(token);
+    const check = tokenCheck(token, clock, reports);
     return {
       hasToken: true,
       judge(credentials, access) {
         const { host, authorization } = credentials;
         if (isLocal && access === 'read' && authorization === undefined) return verdictOf(checkHost(host), false);
-        return verdictOf(checkToken(expected, authorization) ?? (access === 'act' ? checkOrigin(credentials) : undefined), true);
+        return verdictOf(check(credentials) ?? (access === 'act' ? checkOrigin(credentials) : undefined), true);
       },
     };
   }
@@ -94,16 +108,48 @@ function hostOf(origin: string): string {
   return origin.replace(/^https?:\/\//i, '').toLowerCase();
 }
 
-function checkToken(expected: Buffer, authorization: string | undefined): GuardRefusal | undefined {
-  const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-  // Digests have one length, so that the comparison tells nothing of the token, not even how long it is.
-  if (given !== undefined && timingSafeEqual(digestOf(given), expected)) return undefined;
-  const message = 'send "Authorization: Bearer TOKEN" with the token of --console-token-file or MEERCAT_CONSOLE_TOKEN';
+/** Builds the check of a token. A token is compared only while its address has a try. */
+function tokenCheck(token: string, clock: Clock, reports: GuardReports): (credentials: Credentials) => GuardRefusal | undefined {
+  const expected = digestOf(token);
+  const guesses = new TokenGuesses(clock());
+  return ({ authorization, remoteAddress }) => {
+    const [, given] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
+    if (given === undefined) {
+      reports.onUnauthorized(remoteAddress, false);
+      return unauthorized(authorization === undefined);
+    }
+    const waitMs = guesses.waitMs(remoteAddress, clock());
+    if (waitMs > 0) {
+      reports.onThrottled(remoteAddress);
+      return throttled(waitMs);
+    }
+    // Digests have one length, so that the comparison tells nothing of the token, not even how long it is.
+    if (timingSafeEqual(digestOf(given), expected)) {
+      guesses.onRight(remoteAddress);
+      return undefined;
+    }
+    guesses.onWrong(remoteAddress, clock());
+    reports.onUnauthorized(remoteAddress, true);
+    return unauthorized(false);
+  };
+}
+
+function unauthorized(isMissing: boolean): GuardRefusal {
   return {
     status: 401,
     error: 'MEERCAT_UNAUTHORIZED',
-    message,
-    challenge: `Bearer realm="meercat"${authorization === undefined ? '' : ', error="invalid_token"'}`,
+    message: 'send "Authorization: Bearer TOKEN" with the token of --console-token-file or MEERCAT_CONSOLE_TOKEN',
+    challenge: `Bearer realm="meercat"${isMissing ? '' : ', error="invalid_token"'}`,
+  };
+}
+
+function throttled(waitMs: number): GuardRefusal {
+  return {
+    status: 429,
+    error: 'MEERCAT_TOO_MANY_GUESSES',
+    message: 'too many wrong tokens were given: for a moment none is looked at, right or wrong',
+    challenge: '',
+    retryAfterSeconds: Math.ceil(waitMs / 1000),
   };
 }
 

@@ -4,10 +4,11 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { type Clock, monotonicClock } from '../clock.js';
 import { listenError } from '../listen-error.js';
 import type { PageEntry, PageRequest } from '../console-messages.js';
 import { answerJson, answerRefusal, unavailable } from './answers.js';
-import { buildGuard, type Credentials, type Guard, type GuardRefusal } from './guard.js';
+import { buildGuard, type Credentials, type Guard, type GuardRefusal, type GuardReports } from './guard.js';
 import type { PageBridge } from './page-bridge.js';
 import { type ConsoleFile, StaticFile } from './static-files.js';
 
@@ -52,6 +53,9 @@ export const CONSOLE_LIMITS: ConsoleLimits = {
 /** How often Node looks for requests whose time is over. */
 const CHECK_EVERY_MS = 500;
 
+/** For a console that nobody asks about its clients. */
+const NO_REPORTS: GuardReports = { onUnauthorized: () => undefined, onThrottled: () => undefined };
+
 /** What a console is made of. */
 export interface ConsoleOptions {
   /** 0 takes any free port. */
@@ -65,6 +69,8 @@ export interface ConsoleOptions {
   /** To the pages of the fleet thread; none without it. */
   readonly bridge?: PageBridge;
   readonly limits?: ConsoleLimits;
+  readonly clock?: Clock;
+  readonly reports?: GuardReports;
 }
 
 /** The running console. */
@@ -74,10 +80,20 @@ export interface Console {
 }
 
 /** Starts the console. Rejects with MEERCAT_PORT_TAKEN, or MEERCAT_START_FAILED when it can't listen on its address. */
-export function startConsole({ port, bind, token, pages, files = [], bridge, limits = CONSOLE_LIMITS }: ConsoleOptions): Promise<Console> {
+export function startConsole({
+  port,
+  bind,
+  token,
+  pages,
+  files = [],
+  bridge,
+  limits = CONSOLE_LIMITS,
+  clock = monotonicClock(),
+  reports = NO_REPORTS,
+}: ConsoleOptions): Promise<Console> {
   const statics = files.map((file) => new StaticFile(file));
   // Until it is known where the server listens nobody but the public may pass, and nobody can have connected.
-  let guard: Guard = buildGuard('', '');
+  let guard: Guard = buildGuard('', '', clock, reports);
   const server = createServer(
     {
       headersTimeout: limits.requestTimeoutMs,
@@ -105,7 +121,7 @@ export function startConsole({ port, bind, token, pages, files = [], bridge, lim
     // Exclusive: several processes behind one port have a console each.
     server.listen({ port, host: bind, exclusive: true }, () => {
       const { address, port: actual } = server.address() as AddressInfo;
-      guard = buildGuard(address, token);
+      guard = buildGuard(address, token, clock, reports);
       resolve({
         port: actual,
         close() {
@@ -220,12 +236,13 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function credentialsOf({ headers }: IncomingMessage): Credentials {
+function credentialsOf({ headers, socket }: IncomingMessage): Credentials {
   return {
     host: headers.host,
     authorization: headers.authorization,
     origin: headers.origin,
     fetchSite: headers['sec-fetch-site'] as string,
+    remoteAddress: socket.remoteAddress ?? '',
   };
 }
 
@@ -236,8 +253,9 @@ function isRefused(request: IncomingMessage, response: ServerResponse, { guard }
   return refusal !== undefined;
 }
 
-function sayRefusal(response: ServerResponse, { challenge, status, error, message }: GuardRefusal): void {
+function sayRefusal(response: ServerResponse, { challenge, status, error, message, retryAfterSeconds }: GuardRefusal): void {
   if (challenge !== '') response.setHeader('WWW-Authenticate', challenge);
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(retryAfterSeconds));
   answerRefusal(response, status, error, message);
 }
 

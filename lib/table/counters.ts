@@ -82,6 +82,9 @@ export const COUNTERS = [
   // Traffic: load reports in responses.
   'inband_read',
   'inband_dropped_malformed',
+  // Console: requests without the token that they need.
+  'console_unauthorized',
+  'console_throttled',
   // Fleet: tables from the master, and state in Redis.
   'tables_applied',
   'tables_dropped_old',

@@ -88,6 +88,15 @@ test('beyond loopback with a token the public pages need none, and all else does
     assert.is(await statusOf(port, '/absent', { Authorization: `Bearer ${TOKEN}` }), 404);
   }));
 
+test('after ten wrong tokens an address is told to wait, and the health pages answer it all the same', () =>
+  withConsole({ token: TOKEN }, async (port) => {
+    const guess = { path: '/absent', headers: { Authorization: 'Bearer wrong' } };
+    for (let each = 0; each < 10; each++) assert.is((await ask(port, guess)).status, 401);
+    const { status, headers, body } = await ask(port, guess);
+    assert.equal([status, headers['retry-after'], (JSON.parse(body) as { error: string }).error], [429, '1', 'MEERCAT_TOO_MANY_GUESSES']);
+    assert.equal([await statusOf(port, '/open'), await statusOf(port, '/absent')], [200, 404]);
+  }));
+
 test('beyond loopback without a token only the public pages are shown', () =>
   withConsole({ bind: '0.0.0.0' }, async (port) => {
     assert.is(await statusOf(port, '/open'), 200);
