@@ -16,7 +16,7 @@ import type {
 import { FleetHistory } from './fleet-history.js';
 import { MAX_POOLS } from './model.js';
 import { pickMatrixOf, RecentPicks } from './pick-matrix.js';
-import { SlowestRequests } from './slowest-requests.js';
+import { SlowMinute } from './slow-minute.js';
 import { tailShares } from './tail-shares.js';
 import { DEFAULT_SLOTS } from './table/layout.js';
 import { COARSE_STEPS, FINE_STEPS, type Said, TrafficSeries, type WindowSteps } from './traffic-series.js';
@@ -50,7 +50,7 @@ export class FleetTraffic {
   readonly #total = new TrafficSeries(FINE_STEPS);
   readonly #pools = new Map<string, TrafficSeries>();
   readonly #hosts = new Map<string, TrafficSeries>();
-  readonly #slowest = new SlowestRequests();
+  readonly #slowest = new SlowMinute();
   readonly #history = new FleetHistory();
 
   /**

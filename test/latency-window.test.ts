@@ -20,6 +20,11 @@ function randomCounts(random: Random, many: number): number[] {
   return sparseOf(counts);
 }
 
+/** Adds sparse counts to a model. */
+function addTo(model: Uint32Array, counts: readonly number[]): void {
+  for (const [at, bucket] of counts.entries()) if (at % 2 === 0) model[bucket] = (model[bucket] as number) + (counts[at + 1] as number);
+}
+
 /** Quantiles of counts, from the table's own function. */
 function quantilesOfModel(counts: Uint32Array): unknown {
   const at = (fraction: number): number | null => {
@@ -52,10 +57,7 @@ for (const [steps, stepSeconds] of SHAPES) {
       arrived.push({ second, counts });
       const oldest = (Math.floor(second / stepSeconds) - steps + 1) * stepSeconds;
       const model = new Uint32Array(LATENCY_BUCKETS);
-      for (const each of arrived) {
-        if (each.second < oldest) continue;
-        for (let at = 0; at < each.counts.length; at += 2) model[each.counts[at] as number]! += each.counts[at + 1] as number;
-      }
+      for (const each of arrived) if (each.second >= oldest) addTo(model, each.counts);
       assert.equal(sparseOf(window.counts ?? []), sparseOf(model), `round ${round}, second ${second}`);
       assert.is(window.total, sparseTotal(sparseOf(model)));
       assert.equal(window.quantiles(), quantilesOfModel(model));
@@ -75,8 +77,8 @@ test('merging sparse counts is the same as adding the latencies', () => {
   for (let round = 0; round < 500; round++) {
     const [one, other] = [randomCounts(random, 30), randomCounts(random, 30)];
     const model = new Uint32Array(LATENCY_BUCKETS);
-    for (const counts of [one, other])
-      for (let at = 0; at < counts.length; at += 2) model[counts[at] as number]! += counts[at + 1] as number;
+    addTo(model, one);
+    addTo(model, other);
     assert.equal(mergeSparse(one, other), sparseOf(model));
   }
 });
@@ -102,7 +104,7 @@ test('the last second of a series is what each balancer said last, and comes bac
     for (const each of lasts.values()) {
       rps += each.rps;
       inflight += each.inflight;
-      for (let at = 0; at < each.latency.length; at += 2) model[each.latency[at] as number]! += each.latency[at + 1] as number;
+      addTo(model, each.latency);
     }
     assert.ok(Math.abs(series.rps - rps) < 1e-6);
     assert.is(series.inflight, inflight);

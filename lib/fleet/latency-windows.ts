@@ -2,9 +2,9 @@
 // the master. What can't be sent soon is dropped from the message: it would be counted in the wrong minute.
 
 import { type Clock, SECOND } from '../clock.js';
-import type { BalancerFigures, FleetFigures, HostTraffic, PoolTraffic, SlowRequest, StoredView } from '../fleet-figures.js';
+import type { BalancerFigures, FleetFigures, HostTraffic, OwnSlowRequest, PoolTraffic, SlowRequest, StoredView } from '../fleet-figures.js';
 import { FleetTraffic } from '../fleet-traffic.js';
-import { slowestOf } from '../slowest-requests.js';
+import { slowestOf } from '../slow-minute.js';
 import { mergeSparse } from '../sparse-latency.js';
 import type { NamedPool } from '../table/pool-indexes.js';
 import type { SlotHost } from '../table/slots.js';
@@ -51,8 +51,9 @@ export class LatencyWindows {
   }
 
   /** Takes the slowest requests that the traffic thread has seen since it last sent some. */
-  onSlowest(requests: readonly SlowRequest[]): void {
-    this.#slowest = slowestOf([...this.#slowest, ...requests]);
+  onSlowest(requests: readonly OwnSlowRequest[]): void {
+    const { balancer } = this.#options;
+    this.#slowest = slowestOf([...this.#slowest, ...requests.map((request) => Object.assign({ balancer }, request))]);
   }
 
   /** A host was ejected, or came back (null). */

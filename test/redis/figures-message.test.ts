@@ -2,39 +2,11 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BalancerFigures, SlowRequest } from '../../lib/fleet-figures.js';
 import { decodeFigures, encodeFigures, MAX_FIGURES_LENGTH } from '../../lib/redis/figures-message.js';
-import { LATENCY_BUCKETS } from '../../lib/table/latency-buckets.js';
 import { BAD_FIGURES } from '../support/bad-messages.js';
+import { FIGURES, SLOW } from '../support/fleet-views.js';
 
 const test = suite('figures message');
-
-const SLOW: SlowRequest = {
-  id: 'ab12-7',
-  balancer: 'b1',
-  atMs: 1_800_000_000_000,
-  durationMs: 812.5,
-  className: 'GET /users/*',
-  pool: 'api',
-  host: 'api/h1',
-  status: 200,
-};
-
-const FIGURES: BalancerFigures = {
-  balancer: 'b1',
-  instance: 'i1',
-  seq: 7,
-  seconds: 1.001,
-  pools: [
-    { name: 'default', requests: 10, errors: 1, inflight: 3, latency: [4, 7, 90, 2] },
-    { name: '', requests: 1, errors: 0, inflight: 0, latency: [] },
-  ],
-  hosts: [
-    { name: 'h1', attempts: 10, errors: 1, latency: [0, 9, LATENCY_BUCKETS - 1, 1] },
-    { name: 'api/h1', attempts: 0, errors: 0, latency: [], ejected: 'connect ECONNREFUSED 10.0.0.7:8080' },
-  ],
-  slowest: [SLOW, { ...SLOW, id: 'ab12-9', pool: '', host: '', status: 0 }],
-};
 
 test('figures come out as they went in', () => {
   assert.equal(decodeFigures(encodeFigures(FIGURES)), { ok: true, value: FIGURES });

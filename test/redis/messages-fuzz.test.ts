@@ -3,16 +3,21 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BalancerFigures, StoredView } from '../../lib/fleet-figures.js';
 import type { HostTable, LoadMessage, Report } from '../../lib/model.js';
 import { HOST_STATES } from '../../lib/model.js';
 import type { Decoded } from '../../lib/redis/decode.js';
 import { decodeEvent, encodeEvent, EVENT_KINDS, type FleetEvent } from '../../lib/redis/event-message.js';
+import { decodeFigures, encodeFigures } from '../../lib/redis/figures-message.js';
 import { decodeLoad, encodeLoad } from '../../lib/redis/load-message.js';
 import { arePools, isHostId, isName, originOf } from '../../lib/redis/names.js';
 import { decodeReport, encodeReport } from '../../lib/redis/report-message.js';
 import { decodeTable, encodeTable } from '../../lib/redis/table-message.js';
+import { decodeStoredView, encodeStoredView } from '../../lib/redis/view-message.js';
 import { Random } from '../../lib/routing/random.js';
+import { FIGURES, VIEW } from '../support/fleet-views.js';
 import { buildChange, buildRow } from '../support/host-rows.js';
+import { LATENCY_BUCKETS } from '../../lib/table/latency-buckets.js';
 import { mutateText, mutateValue } from '../support/mutate.js';
 
 const test = suite('messages fuzz');
@@ -55,6 +60,27 @@ function checkEvent(event: FleetEvent): void {
   assert.ok(EVENT_KINDS.includes(event.kind) && isHostId(event.name) && (event.term === undefined || isCount(event.term)));
   // oxlint-disable-next-line no-control-regex -- control characters are what is meant here
   assert.ok(event.detail === undefined || (event.detail.length <= 200 && !/[\u0000-\u001f\u007f-\u009f]/.test(event.detail)));
+}
+
+function checkFigures({ balancer, instance, seq, seconds, pools, hosts, slowest }: BalancerFigures): void {
+  assert.ok(isName(balancer) && isName(instance) && isCount(seq) && seconds > 0 && seconds <= 60 && slowest.length <= 20);
+  for (const { requests, errors, inflight } of pools) assert.ok(isCount(requests) && isCount(errors) && isCount(inflight));
+  for (const { name, attempts, errors } of hosts) assert.ok(isHostId(name) && isCount(attempts) && isCount(errors));
+  for (const { latency } of [...pools, ...hosts])
+    for (let at = 0; at < latency.length; at += 2) {
+      const bucket = latency[at] as number;
+      assert.ok(bucket > (latency[at - 2] ?? -1) && bucket < LATENCY_BUCKETS && (latency[at + 1] as number) > 0);
+    }
+}
+
+function checkView({ figures, history, hostRps }: StoredView): void {
+  assert.ok(isCount(figures.term) && figures.balancers.every(isName) && figures.picks.picks.length === figures.picks.balancers.length);
+  for (const { name, rps, p99Share, ejectedBy } of figures.hosts) {
+    assert.ok(isHostId(name) && rps >= 0 && p99Share >= 0 && p99Share <= 1);
+    assert.ok(ejectedBy.every(([balancer, reason]) => isName(balancer) && !/\p{C}/u.test(reason)));
+  }
+  assert.ok(history.length <= 180 && history.every(({ rps, p99Ms }) => rps >= 0 && (p99Ms === null || p99Ms >= 0)));
+  assert.ok(hostRps.every(([name, rps]) => isHostId(name) && rps.length <= 60 && rps.every((each) => each >= 0)));
 }
 
 interface Subject {
@@ -114,6 +140,8 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     decodeTable,
     checkTable,
   ),
+  figures: subject(encodeFigures(FIGURES), decodeFigures, checkFigures),
+  view: subject(encodeStoredView(VIEW), decodeStoredView, checkView),
   event: subject(encodeEvent({ kind: 'master-elected', name: 'b', term: 4, detail: 'x' }, new Date(0)), decodeEvent, checkEvent),
 };
 

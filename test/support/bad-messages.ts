@@ -237,6 +237,89 @@ export const BAD_FIGURES: Readonly<Record<string, readonly string[]>> = {
   figures_dropped_version: OTHER_VERSIONS.map((v) => json(OK_FIGURES, { v })),
 };
 
+const NINE = Array.from({ length: 9 }, () => 1);
+const OK_VIEW = {
+  v: 1,
+  term: 1,
+  mastership: 'f00d'.repeat(8),
+  at: 1,
+  balancers: ['b9'],
+  total: [1, 1, 1, ...NINE],
+  pools: [],
+  hosts: [],
+  picks: { balancers: [], hosts: [], picks: [] },
+  slowest: [],
+};
+
+/** Figures of the whole fleet that are dropped. */
+export const BAD_VIEWS: readonly string[] = [
+  ...NO_JSON,
+  ...OTHER_VERSIONS.map((v) => json(OK_VIEW, { v })),
+  ...[0, -1, 1.5, '1', null].map((term) => json(OK_VIEW, { term })),
+  ...['', 'x', 7, null].map((mastership) => json(OK_VIEW, { mastership })),
+  ...[-1, '1', null].map((at) => json(OK_VIEW, { at })),
+  ...[null, {}, 'x', [1], [null], [[]]].flatMap((wrong) => [
+    json(OK_VIEW, { balancers: wrong }),
+    json(OK_VIEW, { pools: wrong }),
+    json(OK_VIEW, { hosts: wrong }),
+    json(OK_VIEW, { slowest: wrong }),
+    json(OK_VIEW, { total: wrong }),
+    json(OK_VIEW, { picks: wrong }),
+  ]),
+  ...HOSTILE_NAMES.flatMap((name) => [
+    json(OK_VIEW, { balancers: [name] }),
+    json(OK_VIEW, { pools: [[name, 1, 1, 1, ...NINE]] }),
+    json(OK_VIEW, { hosts: [[name, 1, 1, 1, ...NINE]] }),
+    json(OK_VIEW, { hosts: [['a', 1, 1, 1, ...NINE, name, 'reset']] }),
+    json(OK_VIEW, { picks: { balancers: [name], hosts: ['a'], picks: [[1]] } }),
+    json(OK_VIEW, { picks: { balancers: ['a'], hosts: [name], picks: [[1]] } }),
+    json(OK_VIEW, { slowest: [[name, ...OK_SLOW]] }),
+  ]),
+  ...Array.from({ length: 12 }, (_, at) => at).flatMap((at) =>
+    ['1', -1, {}, 1e300].flatMap((wrong) => [
+      json(OK_VIEW, { total: [1, 1, 1, ...NINE].with(at, wrong as never) }),
+      json(OK_VIEW, { pools: [['a', ...[1, 1, 1, ...NINE].with(at, wrong as never)]] }),
+      json(OK_VIEW, { hosts: [['a', ...[1, 1, 1, ...NINE].with(at, wrong as never)]] }),
+    ]),
+  ),
+  ...[
+    [1, 1, 1],
+    [1, 1, 1, ...NINE, 1],
+    [1, 1, 1.5, ...NINE],
+  ].map((total) => json(OK_VIEW, { total })),
+  ...[['b9'], ['b9', 7], ['b9', '\x1b[2J'], ['b9', 'x'.repeat(201)]].map((by) =>
+    json(OK_VIEW, { hosts: [['a', 1, 1, 1, ...NINE, ...by]] }),
+  ),
+  ...[
+    { balancers: ['a'], hosts: ['a'], picks: [] },
+    { balancers: ['a'], hosts: ['a'], picks: [[]] },
+    { balancers: ['a'], hosts: ['a'], picks: [[-1]] },
+    { balancers: ['a'], hosts: ['a'], picks: [['1']] },
+    { balancers: ['a'], hosts: ['a'], picks: [[1], [1]] },
+    { balancers: ['a'], hosts: ['a'] },
+    { balancers: Array.from({ length: 65 }, (_, i) => `b${i}`), hosts: [], picks: Array.from({ length: 65 }, () => []) },
+    { balancers: [], hosts: Array.from({ length: 1001 }, (_, i) => `h${i}`), picks: [] },
+  ].map((picks) => json(OK_VIEW, { picks })),
+  json(OK_VIEW, { slowest: Array.from({ length: 21 }, () => ['b9', ...OK_SLOW]) }),
+];
+
+/** Stored views with hostile histories, made of a good one. */
+export function badStoredViews(good: string): string[] {
+  const fields = JSON.parse(good) as object;
+  return [
+    ...[undefined, null, {}, 'x', [1], [[]], [[1, 1, 1, 1, 1]], [[-1, 1, 1, 1, 1, 1]], [[1, '1', 1, 1, 1, 1]], [[1, 1, 1, 1, 1, -1]]].map(
+      (history) => json(fields, { history }),
+    ),
+    json(fields, { history: Array.from({ length: 181 }, () => [1, 1, 1, 1, 1, 1]) }),
+    ...[undefined, null, {}, 'x', [1], [[]], [[7]], [['a', -1]], [['a', '1']], [['a', ...Array.from({ length: 61 }, () => 1)]]].map(
+      (host_rps) => json(fields, { host_rps }),
+    ),
+    ...HOSTILE_NAMES.map((name) => json(fields, { host_rps: [[name, 1]] })),
+    json(fields, { host_rps: Array.from({ length: 1001 }, (_, i) => [`h${i}`]) }),
+    json(fields, { term: 0 }),
+  ];
+}
+
 /** Host tables that are dropped, by the counter that counts them. */
 export const BAD_TABLES: Readonly<Record<string, readonly string[]>> = {
   tables_dropped_malformed: [

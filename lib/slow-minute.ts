@@ -4,15 +4,14 @@
 import type { SlowRequest } from './fleet-figures.js';
 
 /** Number of requests that are shown. */
-export const SLOWEST = 20;
+const SLOWEST = 20;
 
 const SECONDS = 60;
 
-/** Whether the first was slower; for sorting. */
-export const bySlowness = (one: SlowRequest, other: SlowRequest): number => other.durationMs - one.durationMs;
+const bySlowness = (one: SlowRequest, other: SlowRequest): number => other.durationMs - one.durationMs;
 
-/** The slowest requests of one fleet. */
-export class SlowestRequests {
+/** Collects the slowest requests of a fleet. */
+export class SlowMinute {
   /** Oldest first. */
   readonly #seconds: { readonly second: number; requests: readonly SlowRequest[] }[] = [];
 
