@@ -186,6 +186,7 @@ export async function startBalancer(
     redis: config.redis,
     namespace: config.namespace,
     leaseTtlMs: config.leaseTtlMs,
+    algorithm: config.algorithm,
     statics: config.statics,
     site,
     dnsServers: config.dnsServers,

@@ -165,6 +165,8 @@ export interface ThreadConfig {
   readonly redis: readonly string[];
   readonly namespace: string;
   readonly leaseTtlMs: number;
+  /** Of pools for which neither an operator nor the site says one. */
+  readonly algorithm: Algorithm;
   /** Hosts that the flags name, and DNS names that stand for some. */
   readonly statics: readonly GivenHost[];
   readonly dnsServers: readonly string[];

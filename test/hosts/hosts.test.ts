@@ -45,6 +45,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         redis: [redis.url],
         namespace: KEYS.namespace,
         leaseTtlMs: 1500,
+        algorithm: 'adaptive' as const,
         statics: [],
         site: { document: '', isPublished: false, stateDir: '' },
         dnsServers: [],

@@ -1,0 +1,161 @@
+// The dashboard's figures of a real fleet: two balancers, a Redis and two hosts. What happens shows in the stream of whichever
+// balancer is asked.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { operate } from '../../../lib/console/operator.js';
+import type { Overview } from '../../../lib/overview.js';
+import { type TestRedis, until, withRedis, withServer } from '../../support/brackets.js';
+import { type EventStream, eventWhere, withEventStream } from '../../support/event-stream.js';
+import { KEYS, NO_REDIS, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../../support/fleet.js';
+import { ask } from '../../support/http-client.js';
+
+const test = suite('overview of a fleet');
+
+interface Stage {
+  readonly redis: TestRedis;
+  /** The master. */
+  readonly first: TestBalancer;
+  /** The one that is asked. */
+  readonly second: TestBalancer;
+  /** The fleet as the second one shows it, once this holds. */
+  shows(what: string, is: (overview: Overview) => boolean): Promise<Overview>;
+}
+
+async function overviewOf({ balancer }: TestBalancer): Promise<Overview> {
+  const { status, body } = await ask(balancer.consolePort, { path: '/.meercat/overview.json' });
+  assert.is(status, 200, body);
+  return JSON.parse(body) as Overview;
+}
+
+function withStage(fn: (stage: Stage) => Promise<void>, leaseTtlMs = SHORT_LEASE_MS): Promise<void> {
+  return withRedis((redis) =>
+    withServer(
+      (_request, response) => void response.end('a'),
+      (a) =>
+        withServer(
+          (_request, response) => void response.end('b'),
+          async (b) => {
+            const statics = [
+              { name: 'a', url: a.url },
+              { name: 'b', url: b.url },
+            ];
+            const config = { redis: [redis.url], statics, leaseTtlMs };
+            await withBalancer({ ...config, name: 'first' }, async (first) => {
+              await first.becomes('master');
+              await withBalancer({ ...config, name: 'second' }, async (second) => {
+                await fn({
+                  redis,
+                  first,
+                  second,
+                  async shows(what, is) {
+                    let last: Overview | undefined;
+                    return until(async () => is((last = await overviewOf(second))) && last, {
+                      timeoutMs: SLOW_MS,
+                      what: () => `${what}: ${JSON.stringify(last)}`,
+                    });
+                  },
+                });
+              });
+            });
+          },
+        ),
+    ),
+  );
+}
+
+const parse = (data: string): Overview => (JSON.parse(data) as { overview: Overview }).overview;
+
+/** The first overview in the stream of which this holds. */
+async function streamed(stream: EventStream, what: string, is: (overview: Overview) => boolean): Promise<Overview> {
+  return parse((await eventWhere(stream, (data) => is(parse(data)), what)).data);
+}
+
+test('Any balancer shows all balancers in order of succession, the hosts by pool, and that all is well', () =>
+  withStage(async ({ shows }) => {
+    const fleet = await shows('both balancers and hosts', ({ balancers, pools, master }) => {
+      return balancers.length === 2 && pools[0]?.hosts.length === 2 && master !== null;
+    });
+    assert.equal(
+      fleet.balancers.map(({ name, rank, role, isSelf }) => ({ name, rank, role, isSelf })),
+      [
+        { name: 'first', rank: 0, role: 'master', isSelf: false },
+        { name: 'second', rank: 1, role: 'slave', isSelf: true },
+      ],
+    );
+    const [pool] = fleet.pools;
+    assert.is(pool?.algorithm, 'round-robin');
+    assert.equal(
+      pool?.hosts.map(({ name, state, operator }) => `${name} ${state} ${operator}`),
+      ['a up null', 'b up null'],
+    );
+    assert.equal(fleet.redis, { isUp: true, downForMs: 0 });
+    assert.is(fleet.balancer, 'second');
+    await shows('all is well', ({ verdict }) => verdict.level === 'good' && verdict.text === 'All is well');
+  }));
+
+test('The death of the master shows in the stream, and then who followed it', () =>
+  withStage(async ({ second, first }) => {
+    await withEventStream(second.balancer.consolePort, '/.meercat/stream', async (stream) => {
+      assert.is(stream.headers['content-type'], 'text/event-stream; charset=utf-8');
+      await streamed(stream, 'the first master', ({ master }) => master === 'first');
+      const stopped = first.balancer.stop();
+      const { balancers, term } = await streamed(stream, 'another master', ({ master }) => master === 'second');
+      assert.is(balancers.find(({ name }) => name === 'second')?.role, 'master');
+      assert.ok(term >= 2);
+      await stopped;
+      const { events } = await streamed(stream, 'the election', (each) =>
+        each.events.some(({ kind, name }) => kind === 'master-elected' && name === 'second'),
+      );
+      assert.match(events.find(({ kind }) => kind === 'master-elected')?.text ?? '', /^second is master, term \d+$/);
+    });
+  }));
+
+test('A host that an operator drains shows in the stream with who did it', () =>
+  withStage(async ({ second, redis }) => {
+    await withEventStream(second.balancer.consolePort, '/.meercat/stream', async (stream) => {
+      await streamed(stream, 'the hosts', ({ pools }) => pools[0]?.hosts.length === 2);
+      await operate({ action: 'drain', host: 'a', redis: redis.url, namespace: KEYS.namespace, isJson: false }, { write: () => undefined });
+      const fleet = await streamed(
+        stream,
+        'the drained host',
+        ({ pools, events }) => pools[0]?.hosts.find(({ name }) => name === 'a')?.operator === 'drained' && events.length > 0,
+      );
+      assert.is(fleet.verdict.text, 'All is well; a is drained');
+      assert.match(fleet.events.find(({ kind }) => kind === 'host-drained')?.text ?? '', 'by meercat drain');
+    });
+  }, 10_000));
+
+test('While Redis is away the verdict says so, figures are the balancer’s own, and the hosts are still there', () =>
+  withStage(async ({ redis, shows }) => {
+    await shows('both balancers', ({ balancers }) => balancers.length === 2);
+    await redis.kill();
+    const fleet = await shows('Redis away', ({ redis: { isUp }, isOwnOnly }) => !isUp && isOwnOnly);
+    assert.match(fleet.verdict.text, /^Redis is away for \d+ s: routing on what was known$/);
+    assert.is(fleet.verdict.level, 'warn');
+    assert.is(fleet.pools[0]?.hosts.length, 2);
+    assert.equal(
+      fleet.balancers.map(({ name }) => name),
+      ['first', 'second'],
+    );
+    assert.ok(fleet.redis.downForMs >= 0);
+    await redis.restart();
+    await shows('Redis back and a master', ({ redis: { isUp }, master }) => isUp && master !== null);
+  }));
+
+test('A balancer without Redis shows itself', () =>
+  withServer(
+    (_request, response) => void response.end('a'),
+    ({ url }) =>
+      withBalancer({ redis: [NO_REDIS], statics: [{ name: 'a', url }], name: 'alone' }, async (alone) => {
+        const { balancers, pools, isOwnOnly } = await overviewOf(alone);
+        assert.equal(
+          balancers.map(({ name, isSelf }) => ({ name, isSelf })),
+          [{ name: 'alone', isSelf: true }],
+        );
+        assert.is(pools[0]?.hosts[0]?.name, 'a');
+        assert.is(isOwnOnly, true);
+      }),
+  ));
+
+test.run();
