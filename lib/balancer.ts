@@ -9,6 +9,7 @@ import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { openKeyFile } from './config/key-file.js';
+import { dashboardFiles } from './console/dashboard/files.js';
 import { healthPages, type HealthFacts } from './console/health.js';
 import { guardReports } from './console/guard-reports.js';
 import { PageExchanges } from './console/page-bridge.js';
@@ -158,6 +159,7 @@ export async function startBalancer(
     bind: config.consoleBind,
     token,
     pages: healthPages(standing),
+    files: dashboardFiles(),
     bridge,
     clock,
     reports: guardReports(count, log, clock),

@@ -1,7 +1,8 @@
 // The list of the console's pages that are answered in the fleet thread. Each opens with what it needs of the fleet.
 
 import type { FleetSight } from '../fleet-sight.js';
-import type { Overview } from '../overview.js';
+import { renderDelta } from './dashboard/delta.js';
+import { renderPage, renderShell } from './dashboard/page.js';
 import { openOverview } from './overview/overview.js';
 import { overviewPages } from './overview/overview-pages.js';
 import type { FleetPage } from './page-request.js';
@@ -15,7 +16,7 @@ export interface OpenPages {
 /** Opens all pages. */
 export function fleetPages(sight: FleetSight): OpenPages {
   const source = openOverview(sight);
-  const overview = overviewPages(source, RENDERERS);
+  const overview = overviewPages(source, { renderPage, renderShell, renderDelta });
   return {
     pages: overview.pages,
     close() {
@@ -24,10 +25,3 @@ export function fleetPages(sight: FleetSight): OpenPages {
     },
   };
 }
-
-/** Until the dashboard has its own: JSON. */
-const RENDERERS = {
-  renderPage: (overview: Overview) => `<!doctype html><pre>${JSON.stringify(overview).replaceAll('<', '&lt;')}</pre>`,
-  renderShell: () => '<!doctype html><p>This console asks for its token.</p>',
-  renderDelta: (before: Overview | undefined, now: Overview) => JSON.stringify({ isWhole: before === undefined, overview: now }),
-};

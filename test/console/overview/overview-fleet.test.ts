@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { operate } from '../../../lib/console/operator.js';
 import type { Overview } from '../../../lib/overview.js';
 import { type TestRedis, until, withRedis, withServer } from '../../support/brackets.js';
-import { type EventStream, eventWhere, withEventStream } from '../../support/event-stream.js';
+import { eventWhere, withEventStream } from '../../support/event-stream.js';
 import { KEYS, NO_REDIS, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { ask } from '../../support/http-client.js';
 
@@ -64,13 +64,6 @@ function withStage(fn: (stage: Stage) => Promise<void>, leaseTtlMs = SHORT_LEASE
   );
 }
 
-const parse = (data: string): Overview => (JSON.parse(data) as { overview: Overview }).overview;
-
-/** The first overview in the stream of which this holds. */
-async function streamed(stream: EventStream, what: string, is: (overview: Overview) => boolean): Promise<Overview> {
-  return parse((await eventWhere(stream, (data) => is(parse(data)), what)).data);
-}
-
 test('Any balancer shows all balancers in order of succession, the hosts by pool, and that all is well', () =>
   withStage(async ({ shows }) => {
     const fleet = await shows('both balancers and hosts', ({ balancers, pools, master }) => {
@@ -95,36 +88,41 @@ test('Any balancer shows all balancers in order of succession, the hosts by pool
   }));
 
 test('The death of the master shows in the stream, and then who followed it', () =>
-  withStage(async ({ second, first }) => {
+  withStage(async ({ second, first, shows }) => {
     await withEventStream(second.balancer.consolePort, '/.meercat/stream', async (stream) => {
       assert.is(stream.headers['content-type'], 'text/event-stream; charset=utf-8');
-      await streamed(stream, 'the first master', ({ master }) => master === 'first');
+      await eventWhere(stream, (data) => data.includes('"isWhole":true') && data.includes('first'), 'the whole first');
       const stopped = first.balancer.stop();
-      const { balancers, term } = await streamed(stream, 'another master', ({ master }) => master === 'second');
+      await eventWhere(stream, (data) => /second is master, term \d/.test(data), 'the election');
+      const { balancers, term } = await shows('the other master', ({ master }) => master === 'second');
       assert.is(balancers.find(({ name }) => name === 'second')?.role, 'master');
       assert.ok(term >= 2);
       await stopped;
-      const { events } = await streamed(stream, 'the election', (each) =>
-        each.events.some(({ kind, name }) => kind === 'master-elected' && name === 'second'),
-      );
-      assert.match(events.find(({ kind }) => kind === 'master-elected')?.text ?? '', /^second is master, term \d+$/);
     });
   }));
 
 test('A host that an operator drains shows in the stream with who did it', () =>
-  withStage(async ({ second, redis }) => {
+  withStage(async ({ second, redis, shows }) => {
     await withEventStream(second.balancer.consolePort, '/.meercat/stream', async (stream) => {
-      await streamed(stream, 'the hosts', ({ pools }) => pools[0]?.hosts.length === 2);
+      await shows('the hosts', ({ pools }) => pools[0]?.hosts.length === 2);
       await operate({ action: 'drain', host: 'a', redis: redis.url, namespace: KEYS.namespace, isJson: false }, { write: () => undefined });
-      const fleet = await streamed(
-        stream,
-        'the drained host',
-        ({ pools, events }) => pools[0]?.hosts.find(({ name }) => name === 'a')?.operator === 'drained' && events.length > 0,
-      );
-      assert.is(fleet.verdict.text, 'All is well; a is drained');
-      assert.match(fleet.events.find(({ kind }) => kind === 'host-drained')?.text ?? '', 'by meercat drain');
+      await eventWhere(stream, (data) => data.includes('Host a was drained by meercat drain'), 'the event');
+      await eventWhere(stream, (data) => data.includes('All is well; a is drained'), 'the verdict');
+      const { pools } = await shows('the event', ({ events }) => events.some(({ kind }) => kind === 'host-drained'));
+      assert.is(pools[0]?.hosts.find(({ name }) => name === 'a')?.operator, 'drained');
     });
   }, 10_000));
+
+test('The page is there, and says what the fleet is', () =>
+  withStage(async ({ second }) => {
+    const { status, headers, body } = await ask(second.balancer.consolePort, { path: '/.meercat/' });
+    assert.is(status, 200);
+    assert.is(headers['content-type'], 'text/html; charset=utf-8');
+    assert.match(body, 'second');
+    const modules = [...body.matchAll(/(?:src|href)="(\/\.meercat\/[^"]+)"/g)].map(([, path]) => path ?? '');
+    assert.ok(modules.length > 0);
+    for (const path of modules) assert.is((await ask(second.balancer.consolePort, { path })).status, 200, path);
+  }));
 
 test('While Redis is away the verdict says so, figures are the balancer’s own, and the hosts are still there', () =>
   withStage(async ({ redis, shows }) => {
