@@ -54,8 +54,12 @@ const SIMULATED: ReadonlySet<string> = new Set([
   'lib/fleet/own-loads.js',
 ]);
 
-/** The benchmark's peers are http-proxy as it comes and with undici: the places outside its home. */
-const LIBRARY_GUESTS: ReadonlySet<string> = new Set(['lib/lab/bare-proxy.ts http-proxy', 'lib/lab/undici-proxy.ts http-proxy']);
+/** Places outside a library's home: the benchmark's peers are http-proxy as it comes and with undici; the dashboard draws by uPlot. */
+const LIBRARY_GUESTS: ReadonlySet<string> = new Set([
+  'lib/lab/bare-proxy.ts http-proxy',
+  'lib/lab/undici-proxy.ts http-proxy',
+  'lib/console/dashboard/browser/charts.ts uplot',
+]);
 
 /** Where each library may be imported: a prefix of the path. Tests may import what they like. */
 const LIBRARY_HOME: Readonly<Record<string, string>> = {

@@ -103,9 +103,9 @@ function tableOf(live: LiveParts | undefined, id: keyof typeof FRAMES): Markup {
 
 /** The places that uPlot draws in; a screen reader is told the newest values. */
 function charts(): Markup {
-  return html`<figure class="chart" id="latency-chart" role="group" aria-label="Latency of requests over the last 15 minutes"><figcaption>Latency <output id="latency-said"></output></figcaption><div class="plot"></div></figure><figure class="chart" id="rate-chart" role="group" aria-label="Requests and errors a second over the last 15 minutes"><figcaption>Requests and errors a second <output id="rate-said"></output></figcaption><div class="plot"></div></figure>`;
+  return html`<figure class="chart" id="latency-chart" role="group" aria-label="Latency of requests over the last 15 minutes"><figcaption>Latency <span class="said" id="latency-said"></span></figcaption><div class="plot"></div></figure><figure class="chart" id="rate-chart" role="group" aria-label="Requests and errors a second over the last 15 minutes"><figcaption>Requests and errors a second <span class="said" id="rate-said"></span></figcaption><div class="plot"></div></figure>`;
 }
 
 function picks(live: LiveParts | undefined): Markup {
-  return html`<figure class="picks"><canvas id="picks" role="img" aria-label="Picks of each balancer (rows) by host (columns) over the fair share" aria-describedby="picks-said" width="600" height="80"></canvas><figcaption>${renderSlot(live, 'picks-said', 'p')}<p class="legend">Rows are balancers, columns hosts. Even grey is good; a bright column is a herd. <output id="picks-cell"></output></p></figcaption></figure>`;
+  return html`<figure class="picks"><canvas id="picks" role="img" aria-label="Picks of each balancer (rows) by host (columns) over the fair share" aria-describedby="picks-said" width="600" height="80"></canvas><figcaption>${renderSlot(live, 'picks-said', 'p')}<p class="legend">Rows are balancers, columns hosts. Even grey is good; a bright column is a herd. <span id="picks-cell"></span></p></figcaption></figure>`;
 }

@@ -50,7 +50,9 @@ svg.spark { width: 60px; height: 16px; vertical-align: -3px; } .spark path { fil
 .grid .chosen { stroke: var(--focus); stroke-width: 2.5; stroke-dasharray: none; }
 .chart + .chart { margin-top: 6px; }
 .chart figcaption { color: var(--quiet); font-size: 12px; display: flex; justify-content: space-between; gap: 10px; flex-wrap: wrap; }
-.chart output { color: var(--text); font-variant-numeric: tabular-nums; }
+.said { display: flex; gap: 12px; color: var(--text); font-variant-numeric: tabular-nums; }
+.key.p50 { color: var(--p50); } .key.p99 { color: var(--p99); } .key.p999 { color: var(--p999); } .key.rps { color: var(--rps); } .key.errors { color: var(--errors); }
+.key.at { color: var(--quiet); }
 .plot { height: 112px; }
 .u-legend { display: none; }
 .picks canvas { display: block; width: 100%; image-rendering: pixelated; }
