@@ -19,7 +19,7 @@ export function takeToken(): void {
 }
 
 /** Whether there is a token, right or wrong. */
-export function hasToken(): boolean {
+export function isTokenKnown(): boolean {
   return token !== '';
 }
 

@@ -1,7 +1,7 @@
 // The dashboard's module: it keeps the page current by the stream of deltas, and hands clicks and keys to who knows them.
 
 import type { DashboardDelta } from '../delta-message.js';
-import { hasToken, isTokenRight, keepToken, takeToken } from './access.js';
+import { isTokenKnown, isTokenRight, keepToken, takeToken } from './access.js';
 import { openFleetActions, openHostActions, openPoolActions } from './act-dialog.js';
 import { Charts } from './charts.js';
 import { element, localiseTimes } from './elements.js';
@@ -45,7 +45,7 @@ function onClick({ target }: Event): void {
 
 /** A token from the address or from before: is it still the right one? */
 async function checkToken(): Promise<void> {
-  if (!hasToken() || document.body.dataset['hasToken'] !== 'true') return;
+  if (!isTokenKnown() || document.body.dataset['hasToken'] !== 'true') return;
   const isRight = await isTokenRight();
   if (isRight === false) keepToken('');
   setMayAct(isRight === true);

@@ -1,6 +1,6 @@
 // The form for the console's token: to act, or, on a console that others can reach, to read at all.
 
-import { hasToken, isTokenRight, keepToken } from './access.js';
+import { isTokenKnown, isTokenRight, keepToken } from './access.js';
 import { closeDialog, decisionRow, dialogButton, openDialog } from './dialog.js';
 import { build, element } from './elements.js';
 
@@ -35,7 +35,7 @@ async function tryToken(value: string, wrong: HTMLElement): Promise<void> {
   wrong.textContent = '';
   // What a header can't hold is no token.
   keepToken(/^[!-~]+$/.test(value) ? value : '');
-  const isRight = hasToken() ? await isTokenRight() : false;
+  const isRight = isTokenKnown() ? await isTokenRight() : false;
   if (isRight === true) {
     setMayAct(true);
     closeDialog();
