@@ -7,15 +7,15 @@ export function formatNumber(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return UNKNOWN;
   if (value >= 999_500) return `${threeDigits(value / 1e6)}M`;
   if (value >= 9999.5) return `${threeDigits(value / 1000)}k`;
-  return value >= 99.5 || Number.isInteger(value) ? String(Math.round(value)) : threeDigits(value, 1);
+  return value >= 9.95 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }
 
-/** A time in ms: `0.42 ms`, `61 ms`, `1.2 s`, `3 min`. */
+/** A time in ms: `0.42 ms`, `4.2 ms`, `61 ms`, `1.2 s`, `3 min`. */
 export function formatMs(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return UNKNOWN;
   if (ms >= 119_500) return `${Math.round(ms / 60_000)} min`;
   if (ms >= 999.5) return `${ms >= 9950 ? Math.round(ms / 1000) : (ms / 1000).toFixed(1)} s`;
-  return `${threeDigits(ms, 2)} ms`;
+  return `${ms >= 9.95 || ms === 0 ? Math.round(ms) : ms.toFixed(ms >= 0.995 ? 1 : 2)} ms`;
 }
 
 /** A fraction as a percentage: `0.3 %`, `61 %`. */
@@ -28,7 +28,7 @@ export function formatShare(fraction: number | null): string {
 /** A size in bytes: `61 MB`. */
 export function formatBytes(bytes: number | null): string {
   if (bytes === null || !Number.isFinite(bytes)) return UNKNOWN;
-  return bytes >= 1e9 ? `${threeDigits(bytes / 1e9, 1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+  return bytes >= 1e9 ? `${threeDigits(bytes / 1e9)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
 /** The time of day, UTC: the browser replaces it by that of its own time zone. */
@@ -41,7 +41,6 @@ export function isoTime(atMs: number): string {
   return new Date(Number.isFinite(atMs) && Math.abs(atMs) < 8.64e15 ? atMs : 0).toISOString();
 }
 
-function threeDigits(value: number, mostDecimals = 2): string {
-  const decimals = value >= 99.5 ? 0 : value >= 9.95 ? Math.min(1, mostDecimals) : mostDecimals;
-  return value.toFixed(value >= 9.95 && mostDecimals === 2 ? 0 : decimals);
+function threeDigits(value: number): string {
+  return value.toFixed(value >= 99.5 ? 0 : 1);
 }

@@ -111,14 +111,21 @@ function bandOf(cpu: number | null): string {
 }
 
 const SPARK_POINTS = 60;
-const SPARK_HEIGHT = 16;
+const SPARK_HEIGHT = 18;
 
-/** Requests a second over the last minute; the newest point stands at the right. */
+/** Requests a second over the last minute, from 0 up; the newest point stands at the right. */
 function sparkline(points: readonly number[]): Markup {
   const shown = points.slice(-SPARK_POINTS);
   const most = Math.max(1e-9, ...shown);
   const first = SPARK_POINTS - shown.length;
-  const path = shown.map((value, index) => `${index === 0 ? 'M' : ' '}${first + index} ${heightOf(value / most)}`).join('');
+  const left = first === 0 ? -2 : first;
+  const heights = shown.map((value) => heightOf(value / most));
+  const line = heights.map((height, index) => ` ${first + index} ${height}`).join('');
+  // The outline is closed outside of what is seen.
+  const path =
+    heights.length === 0
+      ? ''
+      : `M${left} ${SPARK_HEIGHT + 2} ${left} ${heights[0] ?? 0}${line} 61 ${heights.at(-1) ?? 0} 61 ${SPARK_HEIGHT + 2}z`;
   return html`<svg class="spark" viewBox="0 0 59 ${SPARK_HEIGHT}" preserveAspectRatio="none" width="60" height="${SPARK_HEIGHT}" aria-hidden="true"><path d="${path}"/></svg>`;
 }
 

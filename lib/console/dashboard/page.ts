@@ -46,13 +46,17 @@ ${renderSprite()}
 ${renderHeader(live)}
 <main id="main">
 ${renderTotals(live)}
-${panel('balancers-panel', 'Balancers', tableOf(live, 'balancers'))}
 ${panel('history-panel', 'Last 15 minutes', charts())}
+<div class="column">
+${panel('balancers-panel', 'Balancers', tableOf(live, 'balancers'))}
 ${panel('hosts-panel', 'Hosts', html`<div id="pools">${live?.sections.find(({ id }) => id === 'pools')?.render(live) ?? null}</div>`)}
 ${panel('picks-panel', 'Herding', picks(live))}
-${panel('events-panel', 'Events', html`${renderSlot(live, 'events-none', 'p', html`class="none"`)}${tableOf(live, 'events')}`)}
 ${panel('slowest-panel', 'Slowest requests', html`${renderSlot(live, 'slowest-none', 'p', html`class="none"`)}${tableOf(live, 'slowest')}`)}
+</div>
+<div class="column">
+${panel('events-panel', 'Events', html`${renderSlot(live, 'events-none', 'p', html`class="none"`)}${tableOf(live, 'events')}`)}
 ${panel('costs-panel', 'Cost by class', html`${renderSlot(live, 'costs-none', 'p', html`class="none"`)}${tableOf(live, 'costs')}`)}
+</div>
 </main>
 <dialog id="dialog" aria-labelledby="dialog-title"></dialog>
 <noscript><p class="none">Without JavaScript this page shows the fleet as it was when the page was loaded.</p></noscript>
@@ -103,7 +107,7 @@ function tableOf(live: LiveParts | undefined, id: keyof typeof FRAMES): Markup {
 
 /** The places that uPlot draws in; a screen reader is told the newest values. */
 function charts(): Markup {
-  return html`<figure class="chart" id="latency-chart" role="group" aria-label="Latency of requests over the last 15 minutes"><figcaption>Latency <span class="said" id="latency-said"></span></figcaption><div class="plot"></div></figure><figure class="chart" id="rate-chart" role="group" aria-label="Requests and errors a second over the last 15 minutes"><figcaption>Requests and errors a second <span class="said" id="rate-said"></span></figcaption><div class="plot"></div></figure>`;
+  return html`<div class="charts"><figure class="chart" id="latency-chart" role="group" aria-label="Latency of requests over the last 15 minutes"><figcaption>Latency <span class="said" id="latency-said"></span></figcaption><div class="plot"></div></figure><figure class="chart" id="rate-chart" role="group" aria-label="Requests and errors a second over the last 15 minutes"><figcaption>Requests and errors a second <span class="said" id="rate-said"></span></figcaption><div class="plot"></div></figure></div>`;
 }
 
 function picks(live: LiveParts | undefined): Markup {

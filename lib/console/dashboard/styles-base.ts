@@ -9,7 +9,7 @@ export const BASE_CSS = `
   --good: #1a7f4b; --warn: #946200; --bad: #c62f2f; --off: #5a6472; --accent: #1d63c7;
   --good-tint: #e8f5ee; --warn-tint: #fdf3dc; --bad-tint: #fdeaea;
   --track: #dfe4ea; --fill: #6a8fc4; --fill-busy: #d19a1f; --fill-full: #d24545; --ink: #ffffff;
-  --p50: #1d63c7; --p99: #b06a00; --p999: #a8329c; --rps: #1d63c7; --errors: #c62f2f; --grid: #e6e9ee;
+  --p50: #1d63c7; --p99: #965800; --p999: #a8329c; --rps: #1d63c7; --errors: #c62f2f; --grid: #e6e9ee; --spark: #1d63c71f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -17,7 +17,7 @@ export const BASE_CSS = `
     --good: #4fc588; --warn: #e6b450; --bad: #ff7b72; --off: #9aa5b4; --accent: #7ab3ff;
     --good-tint: #16281f; --warn-tint: #2c2616; --bad-tint: #341d1f;
     --track: #2d3540; --fill: #5c86c2; --fill-busy: #c9962c; --fill-full: #d65757; --ink: #12151a;
-    --p50: #7ab3ff; --p99: #f0b357; --p999: #e08be0; --rps: #7ab3ff; --errors: #ff7b72; --grid: #262d36;
+    --p50: #7ab3ff; --p99: #f0b357; --p999: #e08be0; --rps: #7ab3ff; --errors: #ff7b72; --grid: #262d36; --spark: #7ab3ff26;
   }
 }
 * { box-sizing: border-box; }

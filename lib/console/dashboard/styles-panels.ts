@@ -2,13 +2,14 @@
 
 /** Tables, bars, grids and charts. */
 export const PANELS_CSS = `
-#balancers-panel { grid-column: span 6; } #history-panel { grid-column: span 6; }
-#hosts-panel { grid-column: 1 / -1; }
-#picks-panel { grid-column: span 6; } #events-panel { grid-column: span 6; }
-#slowest-panel { grid-column: span 8; } #costs-panel { grid-column: span 4; }
+#history-panel { grid-column: 1 / -1; }
+.column { grid-column: span 9; display: flex; flex-direction: column; gap: 10px; min-width: 0; }
+.column + .column { grid-column: span 3; }
+.charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 6px 20px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+thead th { vertical-align: bottom; }
 th, td { text-align: left; padding: 2px 7px; font-weight: 400; white-space: nowrap; border-bottom: 1px solid var(--line); height: 24px; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--quiet); font-size: 12px; height: 20px; }
@@ -31,9 +32,9 @@ tr.master > .name { color: var(--accent); }
 thead .hand { color: transparent; }
 [data-may-act=false] .hosts .hand { display: none; }
 .hand-button { line-height: 1; }
-.bar { width: 64px; height: 8px; margin-right: 7px; vertical-align: 0; border-radius: 2px; }
+.bar { width: clamp(40px, 7vw, 110px); height: 8px; margin-right: 7px; vertical-align: 0; border-radius: 2px; }
 .track { fill: var(--track); } .fill.calm { fill: var(--fill); } .fill.busy { fill: var(--fill-busy); } .fill.full { fill: var(--fill-full); }
-svg.spark { width: 60px; height: 16px; vertical-align: -3px; } .spark path { fill: none; stroke: var(--accent); stroke-width: 1.3; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
+svg.spark { display: block; width: clamp(60px, 8vw, 110px); height: 18px; overflow: hidden; } .spark path { fill: var(--spark); stroke: var(--accent); stroke-width: 1.3; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 .heat { margin: 4px 0 8px; }
 .grid { display: block; width: 100%; max-width: 900px; height: auto; }
 .heat figcaption { margin-top: 4px; }
@@ -48,7 +49,6 @@ svg.spark { width: 60px; height: 16px; vertical-align: -3px; } .spark path { fil
 .heat-out { fill: none; stroke: var(--warn); stroke-width: 2; }
 .heat-down { fill: none; stroke: var(--bad); stroke-width: 2.5; }
 .grid .chosen { stroke: var(--focus); stroke-width: 2.5; stroke-dasharray: none; }
-.chart + .chart { margin-top: 6px; }
 .chart figcaption { color: var(--quiet); font-size: 12px; display: flex; justify-content: space-between; gap: 10px; flex-wrap: wrap; }
 .said { display: flex; gap: 12px; color: var(--text); font-variant-numeric: tabular-nums; }
 .key.p50 { color: var(--p50); } .key.p99 { color: var(--p99); } .key.p999 { color: var(--p999); } .key.rps { color: var(--rps); } .key.errors { color: var(--errors); }
@@ -57,19 +57,27 @@ svg.spark { width: 60px; height: 16px; vertical-align: -3px; } .spark path { fil
 .u-legend { display: none; }
 .picks canvas { display: block; width: 100%; image-rendering: pixelated; }
 .picks figcaption { margin-top: 6px; }
-#events-panel .scroll, #slowest-panel .scroll, #costs-panel .scroll { max-height: 262px; overflow-y: auto; }
+#events-panel .scroll { max-height: 470px; overflow-y: auto; }
+.events td { vertical-align: top; padding-top: 4px; line-height: 1.3; } .events .sign { margin-left: -2px; }
+#costs-panel .scroll { max-height: 330px; overflow-y: auto; }
 .time { color: var(--quiet); width: 64px; }
 .slowest .name, .costs .name { font-weight: 400; max-width: 320px; overflow: hidden; text-overflow: ellipsis; }
-.slowest .num { font-weight: 600; }
+.slowest td.num:first-child { font-weight: 600; } .slowest .num:first-child { width: 74px; }
 .slowest .host { max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
 .why-button { padding: 0 6px; line-height: 1.3; }
-@media (max-width: 1100px) {
-  #balancers-panel, #history-panel, #picks-panel, #events-panel, #slowest-panel, #costs-panel { grid-column: 1 / -1; }
+@media (max-width: 1000px) {
+  .column, .column + .column { grid-column: 1 / -1; }
+  .charts { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 640px) {
+  .column, .column + .column { display: contents; }
+  #history-panel { order: 2; } #hosts-panel { order: 1; } #picks-panel, #slowest-panel, #costs-panel { order: 3; } #events-panel { order: 2; }
   .wide, .mid, .hosts .others, .hosts svg.bar { display: none; }
-  .balancers .num:nth-child(3), .balancers .num:nth-child(6) { display: none; }
+  .balancers .num:nth-child(3), .balancers .num:nth-child(6), .balancers .num:nth-child(8) { display: none; }
   th, td { padding: 2px 4px; }
+  thead th { white-space: normal; }
+  .hosts .hand { width: 26px; padding: 2px 0; } .hosts .hand-button { padding: 2px 5px; }
+  .hosts .name { max-width: 84px; overflow: hidden; text-overflow: ellipsis; }
   .slowest .name { max-width: 120px; }
   .slowest .host { max-width: 80px; }
   .hosts .state { max-width: 92px; }

@@ -22,8 +22,8 @@ interface Curve {
 }
 
 const ms = (value: number): string =>
-  value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toPrecision(2)} ms`.replace(/^(\d)e\+2/, '$100');
-const perSecond = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+  value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value === 0 ? 0 : value.toFixed(value < 10 ? 1 : 0)} ms`;
+const perSecond = (value: number): string => value.toFixed(value > 0 && value < 10 ? 1 : 0);
 
 const LATENCY: readonly Curve[] = [
   { index: 3, label: 'p50', colour: '--p50', dash: [], format: ms },
@@ -89,7 +89,7 @@ class Chart {
         width: place.clientWidth,
         height: HEIGHT_PX,
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         cursor: { sync: { key: 'fleet' }, drag: { x: false, y: false }, points: { show: false }, y: false },
         scales: {
           x: { time: true, range: (_, __, most) => [(most || Date.now() / 1000) - WINDOW_MS / 1000, most || Date.now() / 1000] },
