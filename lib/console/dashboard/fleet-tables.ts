@@ -63,7 +63,19 @@ export function fleetTables(overview: Overview): LiveTable[] {
   return [
     {
       id: 'balancers',
-      classes: ['num', 'name', 'num', 'num', 'num', 'num', 'num', 'num', 'num wide', 'num mid', 'num mid'],
+      classes: [
+        'num rank',
+        'name',
+        'num term',
+        'num time',
+        'num time',
+        'num time',
+        'num rate',
+        'num rate',
+        'num wide',
+        'num time mid',
+        'num wide',
+      ],
       headIndex: 1,
       rows: overview.balancers.map((balancer) => balancerRow(balancer, overview)),
     },

@@ -28,7 +28,20 @@ export const HOST_HEADS: readonly (readonly [string, string])[] = [
   ['Actions', 'What an operator can do'],
 ];
 
-const CLASSES = ['name', 'state', 'num', 'spark wide', 'num', 'load', 'num wide', 'num wide', 'num mid', 'num', 'num', 'hand'];
+const CLASSES = [
+  'name',
+  'state',
+  'num rate',
+  'spark wide',
+  'num flight',
+  'load',
+  'num memory wide',
+  'num age wide',
+  'num p50 mid',
+  'num p99',
+  'num errors',
+  'hand',
+];
 
 /** The rows of a pool's hosts; of a large pool the worst. */
 export function hostTable(id: string, hosts: readonly OverviewHost[], overview: Overview): LiveTable {
@@ -43,7 +56,7 @@ function hostRow(host: OverviewHost, mostCapacity: number, overview: Overview): 
     key: host.name,
     mood: sign,
     cells: [
-      html`${renderSign(sign)}<span title="${host.url}">${host.name}</span>`,
+      html`${renderSign(sign)}<span title="${host.name} · ${host.url}">${host.name}</span>`,
       html`<span title="${title}">${word}</span>`,
       html`${formatNumber(host.rps)}`,
       sparkline(host.rpsHistory),

@@ -27,14 +27,20 @@ tr.master > .name { color: var(--accent); }
 .pool + .pool { margin-top: 12px; }
 .pool > header { display: flex; gap: 10px; align-items: baseline; flex-wrap: wrap; margin-bottom: 2px; }
 .pool > header .line { flex: 1; min-width: 0; }
-.hosts { min-width: 0; }
-.hand { width: 34px; text-align: right; }
+.hosts, .balancers { table-layout: fixed; }
+.hosts .name > span { overflow: hidden; text-overflow: ellipsis; }
+.hosts .name, .balancers .name { overflow: hidden; text-overflow: ellipsis; }
+.hosts thead .state { width: 84px; } .hosts thead .rate { width: 56px; } .hosts thead .spark { width: 9%; } .hosts thead .flight { width: 74px; }
+.hosts thead .load { width: 15%; } .hosts thead .memory { width: 60px; } .hosts thead .age { width: 64px; } .hosts thead .errors { width: 56px; }
+.hosts thead .p50, .hosts thead .p99 { width: 62px; }
+.balancers thead .num { width: 54px; } .balancers thead .time, .balancers thead .rate { width: 72px; } .balancers thead .rank { width: 28px; }
+.hand { width: 46px; text-align: right; }
 thead .hand { color: transparent; }
 [data-may-act=false] .hosts .hand { display: none; }
 .hand-button { line-height: 1; }
-.bar { width: clamp(40px, 7vw, 110px); height: 8px; margin-right: 7px; vertical-align: 0; border-radius: 2px; }
+.bar { width: clamp(36px, 4.2vw, 80px); height: 8px; margin-right: 7px; vertical-align: 0; border-radius: 2px; }
 .track { fill: var(--track); } .fill.calm { fill: var(--fill); } .fill.busy { fill: var(--fill-busy); } .fill.full { fill: var(--fill-full); }
-svg.spark { display: block; width: clamp(60px, 8vw, 110px); height: 18px; overflow: hidden; } .spark path { fill: var(--spark); stroke: var(--accent); stroke-width: 1.3; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
+svg.spark { display: block; width: 100%; height: 18px; overflow: hidden; } .spark path { fill: var(--spark); stroke: var(--accent); stroke-width: 1.3; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 .heat { margin: 4px 0 8px; }
 .grid { display: block; width: 100%; max-width: 900px; height: auto; }
 .heat figcaption { margin-top: 4px; }
@@ -60,7 +66,7 @@ svg.spark { display: block; width: clamp(60px, 8vw, 110px); height: 18px; overfl
 #events-panel .scroll { max-height: 470px; overflow-y: auto; }
 .events td { vertical-align: top; padding-top: 4px; line-height: 1.3; } .events .sign { margin-left: -2px; }
 #costs-panel .scroll { max-height: 330px; overflow-y: auto; }
-.time { color: var(--quiet); width: 64px; }
+.events .time, .slowest .time { color: var(--quiet); width: 64px; }
 .slowest .name, .costs .name { font-weight: 400; max-width: 320px; overflow: hidden; text-overflow: ellipsis; }
 .slowest td.num:first-child { font-weight: 600; } .slowest .num:first-child { width: 74px; }
 .slowest .host { max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
@@ -69,13 +75,18 @@ svg.spark { display: block; width: clamp(60px, 8vw, 110px); height: 18px; overfl
   .column, .column + .column { grid-column: 1 / -1; }
   .charts { grid-template-columns: minmax(0, 1fr); }
 }
+@media (max-width: 820px) {
+  .wide { display: none; }
+}
 @media (max-width: 640px) {
+  .hosts, .balancers { table-layout: auto; }
   .column, .column + .column { display: contents; }
   #history-panel { order: 2; } #hosts-panel { order: 1; } #picks-panel, #slowest-panel, #costs-panel { order: 3; } #events-panel { order: 2; }
-  .wide, .mid, .hosts .others, .hosts svg.bar { display: none; }
+  .mid, .hosts .others, .hosts svg.bar { display: none; }
   .balancers .num:nth-child(3), .balancers .num:nth-child(6), .balancers .num:nth-child(8) { display: none; }
   th, td { padding: 2px 4px; }
   thead th { white-space: normal; }
+  .hosts thead th, .balancers thead th { width: auto !important; }
   .hosts .hand { width: 26px; padding: 2px 0; } .hosts .hand-button { padding: 2px 5px; }
   .hosts .name { max-width: 84px; overflow: hidden; text-overflow: ellipsis; }
   .slowest .name { max-width: 120px; }
