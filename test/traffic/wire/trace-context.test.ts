@@ -1,6 +1,6 @@
 // traceparent and tracestate: what is valid is read, and whatever is not counts as absent.
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { clientFacts, requestText } from '../../../lib/traffic/wire/headers.js';
