@@ -2,11 +2,12 @@
 
 import { type Command, Option } from 'commander';
 import { parseInteger } from '../lib/config/config.js';
+import { SORT_KEYS } from '../lib/console/fleet-order.js';
 import { ALGORITHMS } from '../lib/model.js';
 import { Flag } from './flag.js';
 import { addFleetKey } from './fleet-key-command.js';
 import { RUNNING_FLEET_FIRST } from './redis-cli-command.js';
-import { runAlgorithm, runMaintenance, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
+import { parseSortKey, runAlgorithm, runMaintenance, runOperator, runRestart, runStatus, runWhy } from './run-fleet-commands.js';
 import { addSiteCommands } from './site-commands.js';
 import { fleetKeyFlag, helpEnd, JSON_ERRORS, namespaceFlag, REDIS_VARIABLES, redisFlag } from './shared-flags.js';
 
@@ -25,6 +26,9 @@ export function addFleetCommands(program: Command): void {
 function addStatus(program: Command): void {
   addFleetCommand(program, 'status', 'print the fleet as it stands in Redis')
     .option('-w, --watch', 'print it again and again', false)
+    .addOption(new Option('--sort <figure>', `order of pools and hosts: ${SORT_KEYS.join(', ')} (default: name)`).argParser(parseSortKey))
+    .option('--color', 'use colour, whatever the output is; without the flag on a terminal, unless NO_COLOR is set')
+    .option('--no-color', 'use no colour on a terminal')
     .option('--json', 'print it as JSON, with everything that was counted', false)
     .option('--costs', 'print what each class of requests costs, as the master has learned it', false)
     .addHelpText(
@@ -32,7 +36,8 @@ function addStatus(program: Command): void {
       `
 Examples:
   meercat status                          balancers and hosts, once
-  meercat status --watch                  live, until Ctrl-C
+  meercat status --watch                  live, until q or Ctrl-C; s sorts, arrows scroll
+  meercat status --sort cpu               the busiest hosts first
   meercat status --json | jq .master      for scripts
   meercat status --namespace shop --redis redis://10.0.0.1:6379
 

@@ -2,6 +2,7 @@
 // was given, does its one thing through Redis, and ends.
 
 import { checkFleet } from '../lib/config/config.js';
+import { SORT_KEYS, type SortKey } from '../lib/console/fleet-order.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError } from '../lib/errors.js';
 import { fileReason } from '../lib/file-reason.js';
@@ -17,6 +18,15 @@ interface StatusFlags {
   readonly watch: boolean;
   readonly json: boolean;
   readonly costs: boolean;
+  readonly sort?: SortKey;
+  readonly color?: boolean;
+}
+
+/** Reads --sort. Throws MEERCAT_BAD_CONFIG. */
+export function parseSortKey(text: string): SortKey {
+  const key = SORT_KEYS.find((each) => each === text);
+  if (key === undefined) throw bad(`--sort: one of ${SORT_KEYS.join(', ')}, not ${JSON.stringify(text.slice(0, 80))}`);
+  return key;
 }
 
 /** `meercat status`. */
@@ -34,14 +44,18 @@ export async function runStatus(flags: StatusFlags): Promise<void> {
       isWatching: flags.watch,
       isJson: flags.json,
       isCosts: flags.costs,
+      sort: flags.sort,
+      colour: flags.color,
     },
     process.stdout,
     abort.signal,
+    // Opening it has effects of its own, so only where keys are read.
+    flags.watch && process.stdout.isTTY ? process.stdin : undefined,
   );
 }
 
 /** `meercat restart`. */
-export async function runRestart(flags: Omit<StatusFlags, 'watch' | 'costs'>): Promise<void> {
+export async function runRestart(flags: Omit<StatusFlags, 'watch' | 'costs' | 'sort' | 'color'>): Promise<void> {
   checkFleet([flags.redis], flags.namespace);
   const { restartFleet } = await import('../lib/console/restart.js');
   await restartFleet({ redis: flags.redis, namespace: flags.namespace, fleetKeyFile: flags.fleetKey, isJson: flags.json }, process.stdout);

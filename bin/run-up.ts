@@ -6,6 +6,7 @@ import { MeercatError } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
 import type { Log, LogLevel } from '../lib/log.js';
 import type { Algorithm, GivenHost } from '../lib/model.js';
+import type { FleetEvent } from '../lib/redis/event-message.js';
 import { openServiceManager } from '../lib/service-manager.js';
 import { createShutdown, type Shutdown, stopOnSignals } from '../lib/shutdown.js';
 import { ENTRY } from './commands.js';
@@ -49,6 +50,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
   let onLine = (line: string): void => {
     lines.push(line);
   };
+  let onEvent = (_event: FleetEvent): void => undefined;
   const log: Log = (level, message) => {
     if (level === 'warn' || level === 'error') onLine(message);
   };
@@ -75,7 +77,7 @@ export async function runUp(flags: UpFlags): Promise<void> {
       logLevel: flags.logLevel,
       entry: ENTRY,
     },
-    { onLine: (line) => onLine(line) },
+    { onLine: (line) => onLine(line), onEvent: (event) => onEvent(event) },
     log,
   );
   shutdown.add(() => {
@@ -89,9 +91,12 @@ export async function runUp(flags: UpFlags): Promise<void> {
   const fleet = await starting;
   if (isStopping) return;
   manager.ready(`${flags.balancers} balancers from port ${flags.port} on`);
-  const show = showFleet(fleet, process.stdout);
+  // In raw mode a terminal makes no signal of Ctrl-C.
+  const terminal = { output: process.stdout, input: process.stdout.isTTY ? process.stdin : undefined };
+  const show = showFleet(fleet, terminal, () => process.kill(process.pid, 'SIGINT'));
   for (const line of lines) show.onLine(line);
   onLine = (line) => show.onLine(line);
+  onEvent = (event) => show.onEvent(event);
   shutdown.add(() => show.stop());
 }
 

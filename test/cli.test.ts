@@ -74,7 +74,7 @@ test('help of every command tells each flag, what it means and its default', asy
       '--agent-check-bind',
       '--log-level',
     ],
-    status: [...shared, '--fleet-key', '--watch', '--json', '--costs'],
+    status: [...shared, '--fleet-key', '--watch', '--sort', '--color', '--no-color', '--json', '--costs'],
     restart: [...shared, '--fleet-key', '--json'],
     why: [...shared, '--fleet-key', '--balancer', '--header', '--client', '--json'],
     algorithm: [...shared, '--fleet-key', '--json'],

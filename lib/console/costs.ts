@@ -1,7 +1,8 @@
 // What requests cost, as text for a terminal.
 
 import type { CostEstimate } from '../learning/cost-model.js';
-import { type Column, percent, table } from './render.js';
+import { percent } from './render.js';
+import { type Column, table } from './table.js';
 
 const NONE = '-';
 const milliseconds = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(value < 10 ? 2 : 1)} ms` : NONE);

@@ -1,14 +1,14 @@
 // The live view of `meercat up`: on a terminal a table that is drawn in place, elsewhere plain lines.
 
+import type { FleetEvent } from '../redis/event-message.js';
 import type { FleetView } from '../redis/fleet-view.js';
-import { renderFleet, renderLines } from './render.js';
-import { openScreen } from './screen.js';
+import { openFleetScreen } from './fleet-screen.js';
+import { wantsColour } from './lines.js';
+import { renderLines } from './render.js';
+import { canDraw, type Terminal } from './screen.js';
+import { LOOK_EVERY_MS } from './watch-status.js';
 
-const DRAW_EVERY_MS = 500;
 const LINES_EVERY_MS = 5000;
-
-/** The last lines that the parts of the fleet said, shown under the table. */
-const LINES_KEPT = 8;
 
 /** What is shown. */
 export interface Shown {
@@ -20,35 +20,38 @@ export interface Shown {
 export interface Live {
   /** One line that a part of the fleet said. */
   onLine(line: string): void;
+  /** Something happened; shown on a terminal alone. */
+  onEvent(event: FleetEvent): void;
   stop(): void;
 }
 
-/** Shows the fleet until it is stopped. */
-export function showFleet(fleet: Shown, out: NodeJS.WriteStream): Live {
-  return out.isTTY ? showTable(fleet, out) : showLines(fleet, out);
+/** Shows the fleet until it is stopped; `onEnd` is called when a person asks for that with Ctrl-C. */
+export function showFleet(fleet: Shown, terminal: Terminal, onEnd: () => void): Live {
+  return canDraw(terminal.output, process.env) ? showTable(fleet, terminal, onEnd) : showLines(fleet, terminal.output);
 }
 
-function showTable(fleet: Shown, out: NodeJS.WriteStream): Live {
-  const screen = openScreen(out);
-  const said: string[] = [];
-  let last = 'no figures yet';
-  async function draw(): Promise<void> {
+function showTable(fleet: Shown, terminal: Terminal, onEnd: () => void): Live {
+  const screen = openFleetScreen(terminal, {
+    isColoured: wantsColour(undefined, terminal.output, process.env),
+    notes: fleet.summary,
+    isQuitByQ: false,
+    endWord: 'stop',
+    onEnd,
+  });
+  async function look(): Promise<void> {
     const view = await fleet.view();
-    // While Redis is away the last figures stay, with a word about it.
-    last = view === null ? `${last.replace(/\nRedis is away.*$/, '')}\nRedis is away: these figures are old` : renderFleet(view);
-    screen.draw([last, '', ...fleet.summary, 'stop       Ctrl-C', '', ...said].join('\n'));
+    if (view === null) screen.showTrouble('Redis is away');
+    else screen.show(view);
   }
-  const timer = setInterval(() => void draw(), DRAW_EVERY_MS);
-  void draw();
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+  void look();
   return {
-    onLine(line) {
-      said.push(line);
-      if (said.length > LINES_KEPT) said.shift();
-    },
+    onLine: (line) => screen.onLine(line),
+    onEvent: (event) => screen.onEvent(event),
     stop() {
       clearInterval(timer);
       screen.close();
-      out.write('meercat: stopping the fleet …\n');
+      terminal.output.write('meercat: stopping the fleet …\n');
     },
   };
 }
@@ -63,6 +66,7 @@ function showLines(fleet: Shown, out: NodeJS.WriteStream): Live {
   }
   return {
     onLine: print,
+    onEvent: () => undefined,
     stop() {
       clearInterval(timer);
       print('stopping');

@@ -1,11 +1,17 @@
 // The fleet as text for a terminal: tables that fit 100 columns, or one plain line for each row.
 
 import type { BalancerView, FleetView, HostRecord, PoolRecord } from '../redis/fleet-view.js';
-import { DEFAULT_POOL } from '../site-model.js';
 import type { SiteView } from '../redis/site-view.js';
+import { DEFAULT_POOL } from '../site-model.js';
+import { sortedHosts, sortedPools, type SortKey } from './fleet-order.js';
+import { type Line, line, paint, type Tone } from './lines.js';
+import { type Column, tableLines } from './table.js';
 
-/** A column: its title, where its cells stand, and what is in them. */
-export type Column<Row> = readonly [title: string, align: 'left' | 'right', cell: (row: Row) => string];
+/** Where the width is not known: the usual width of a log or a document. */
+const USUAL_COLUMNS = 100;
+
+/** A balancer of more cores needs help soon (docs/operations.md, what to watch): its one traffic thread has one core. */
+const BUSY_CORES = 0.7;
 
 const NONE = '-';
 /** A fraction as a percentage; below 10 % with one decimal: a small host on a large machine is not nothing. */
@@ -20,54 +26,90 @@ type BalancerRow = BalancerView & { readonly isMaster: boolean };
 const BALANCER_COLUMNS: readonly Column<BalancerRow>[] = [
   ['BALANCER', 'left', (row) => row.name],
   // A master that has just died still calls itself so in its own hash.
-  ['ROLE', 'left', (row) => (row.isMaster ? 'master' : 'slave')],
-  ['URL', 'left', (row) => row.url],
+  ['ROLE', 'left', (row) => (row.isMaster ? 'master' : 'slave'), { tone: (row) => (row.isMaster ? 'good' : undefined) }],
+  ['URL', 'left', (row) => row.url, { spare: 1 }],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
-  ['CPU', 'right', (row) => percent(row.cpu)],
-  ['MEMORY', 'right', (row) => megabytes(row.memoryBytes)],
+  ['CPU', 'right', (row) => percent(row.cpu), { tone: (row) => ((row.cpu ?? 0) > BUSY_CORES ? 'warn' : undefined) }],
+  ['MEMORY', 'right', (row) => megabytes(row.memoryBytes), { spare: 2 }],
 ];
 
 const HOST_COLUMNS: readonly Column<HostRecord>[] = [
   ['HOST', 'left', (row) => row.name],
-  ['STATE', 'left', (row) => standingOf(row).join(', ')],
-  ['URL', 'left', (row) => row.url],
+  ['STATE', 'left', (row) => standingOf(row).join(', '), { tone: toneOfHost }],
+  ['URL', 'left', (row) => row.url, { spare: 1 }],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
-  ['LONG', 'right', (row) => whole(row.longLived)],
+  ['LONG', 'right', (row) => whole(row.longLived), { spare: 3 }],
   ['CPU', 'right', (row) => percent(row.cpu)],
-  ['MEMORY', 'right', (row) => percent(row.memory)],
-  ['CORES', 'right', (row) => (row.cores === null ? NONE : String(row.cores))],
+  ['MEMORY', 'right', (row) => percent(row.memory), { spare: 2 }],
+  ['CORES', 'right', (row) => (row.cores === null ? NONE : String(row.cores)), { spare: 4 }],
 ];
 
 const POOL_COLUMNS: readonly Column<PoolRecord>[] = [
   ['POOL', 'left', (row) => row.name],
   ['HOSTS', 'right', (row) => whole(row.hosts)],
-  ['UP', 'right', (row) => whole(row.up)],
+  ['UP', 'right', (row) => whole(row.up), { tone: (row) => (row.up === 0 && row.hosts !== 0 ? 'bad' : undefined) }],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
-  ['ALGORITHM', 'left', (row) => row.algorithm || NONE],
+  ['ALGORITHM', 'left', (row) => row.algorithm || NONE, { spare: 1 }],
 ];
 
-/** The fleet as tables: a line of summary, the balancers, the pools if there are other ones than `default`, the hosts. Ends without a line break. */
-export function renderFleet(view: FleetView): string {
-  const summary = view.master === null ? 'no master at the moment' : `master ${view.master}, term ${view.term ?? NONE}`;
-  return [
-    `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ${summary}`,
-    ...(view.site === null ? [] : [siteLine(view.site)]),
-    ...(view.maintenance.length === 0
-      ? []
-      : [`in maintenance: ${view.maintenance.map(({ pool, status }) => `${pool} (${status})`).join(', ')}`]),
-    '',
-    ...table(BALANCER_COLUMNS, balancerRows(view)),
-    ...(view.pools.some(({ name }) => name !== DEFAULT_POOL) ? ['', ...table(POOL_COLUMNS, view.pools)] : []),
-    '',
-    ...table(HOST_COLUMNS, view.hosts),
-    ...(view.problems.length > 0 ? ['', ...view.problems] : []),
-  ].join('\n');
+/** The parts of a view, from top to bottom. */
+export interface FleetLines {
+  /** What the fleet is, as a whole. */
+  readonly head: readonly Line[];
+  /** The balancers, the pools if there are other ones than `default`, the hosts; the first line of each is its title. */
+  readonly tables: readonly (readonly Line[])[];
+  /** What is wrong. */
+  readonly problems: readonly Line[];
 }
 
-function siteLine({ version, by, at, isRemoved }: SiteView): string {
+/** How a view is shown. */
+export interface FleetStyle {
+  /** Order of pools and hosts; by name without it. Balancers stand in the order of succession. */
+  readonly sort?: SortKey | undefined;
+  /** Columns of the terminal. */
+  readonly columns?: number | undefined;
+}
+
+/** The fleet in parts, for a screen that scrolls. */
+export function fleetLines(view: FleetView, { sort = 'name', columns = USUAL_COLUMNS }: FleetStyle = {}): FleetLines {
+  const hasPools = view.pools.some(({ name }) => name !== DEFAULT_POOL);
+  return {
+    head: [
+      [
+        { text: `fleet ${view.namespace}: ${count(view.balancers, 'balancer')}, ${count(view.hosts, 'host')}; ` },
+        view.master === null
+          ? { text: 'no master at the moment', tone: 'bad' }
+          : { text: `master ${view.master}, term ${view.term ?? NONE}` },
+      ],
+      ...(view.site === null ? [] : [line(siteText(view.site))]),
+      ...(view.maintenance.length === 0
+        ? []
+        : [line(`in maintenance: ${view.maintenance.map(({ pool, status }) => `${pool} (${status})`).join(', ')}`, 'warn')]),
+    ],
+    tables: [
+      tableLines(BALANCER_COLUMNS, balancerRows(view), columns),
+      ...(hasPools ? [tableLines(POOL_COLUMNS, sortedPools(view.pools, sort), columns)] : []),
+      tableLines(HOST_COLUMNS, sortedHosts(view.hosts, sort), columns),
+    ],
+    problems: view.problems.map((problem) => line(problem, 'warn')),
+  };
+}
+
+/** The fleet as one text; ends without a line break. */
+export function renderFleet(
+  view: FleetView,
+  { isColoured = false, ...style }: FleetStyle & { readonly isColoured?: boolean } = {},
+): string {
+  const { head, tables, problems } = fleetLines(view, style);
+  return [head, ...tables, ...(problems.length > 0 ? [problems] : [])]
+    .map((part) => part.map((each) => paint(each, isColoured)).join('\n'))
+    .join('\n\n');
+}
+
+function siteText({ version, by, at, isRemoved }: SiteView): string {
   return `site: version ${version}, ${isRemoved ? 'removed' : 'applied'} by ${by} at ${at}`;
 }
 
@@ -90,24 +132,15 @@ function standingOf({ operator, isUnassigned, state }: HostRecord): string[] {
   return state === 'up' && standing.length > 0 ? standing : [...standing, state];
 }
 
+function toneOfHost({ state, operator, isUnassigned }: HostRecord): Tone | undefined {
+  if (state === 'down') return 'bad';
+  return state !== 'up' || operator !== null || isUnassigned ? 'warn' : 'good';
+}
+
 function balancerRows(view: FleetView): BalancerRow[] {
   return view.balancers.map((row) => ({ ...row, isMaster: row.name === view.master }));
 }
 
 function count(rows: readonly unknown[], noun: string): string {
   return `${rows.length} ${noun}${rows.length === 1 ? '' : 's'}`;
-}
-
-/** Rows in columns that are as wide as their widest cell. */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
-  const lines = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, , cell]) => cell(row)))];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => (line[index] as string).length)));
-  return lines.map((line) =>
-    line
-      .map((cell, index) =>
-        columns[index]?.[1] === 'right' ? cell.padStart(widths[index] as number) : cell.padEnd(widths[index] as number),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }

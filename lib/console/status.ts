@@ -8,13 +8,15 @@ import { readCosts } from '../redis/cost-store.js';
 import { readFleet } from '../redis/fleet-view.js';
 import { buildKeys } from '../redis/keys.js';
 import { renderCosts } from './costs.js';
+import type { SortKey } from './fleet-order.js';
+import { wantsColour } from './lines.js';
 import { readOperatorKeys } from './operator-key.js';
 import { checkFleetLives, isEmptyFleet, noFleet } from './no-fleet.js';
 import { renderFleet } from './render.js';
-import { openScreen } from './screen.js';
+import { canDraw } from './screen.js';
+import { LOOK_EVERY_MS, type Seen, watchOnScreen } from './watch-status.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
-const WATCH_EVERY_MS = 500;
 
 /** Options of `status`. */
 export interface StatusOptions {
@@ -26,7 +28,14 @@ export interface StatusOptions {
   readonly isJson: boolean;
   /** What requests cost, in place of the fleet. */
   readonly isCosts: boolean;
+  /** Order of pools and hosts; by name without it. */
+  readonly sort?: SortKey | undefined;
+  /** Whether to use colour; without it, on a terminal. */
+  readonly colour?: boolean | undefined;
 }
+
+/** What was seen, and how to print it for a script. */
+type Look = { json(): string } & Seen;
 
 /** Connects to a Redis that a person named. Rejects with MEERCAT_NO_REDIS and a message that says what to do. */
 export async function connectForPerson(redis: string): Promise<Commands> {
@@ -50,40 +59,58 @@ function asError(thrown: unknown): MeercatError {
 }
 
 /**
- * Prints the fleet; with `isWatching` until `signal` is aborted. With `isJson` one line for each look. Rejects with
- * MEERCAT_NO_FLEET when there is none, and with MEERCAT_NO_REDIS; while watching these are printed, as a fleet may come.
+ * Prints the fleet; with `isWatching` until `signal` is aborted, and on a terminal until a person ends it by a key of
+ * `input`. With `isJson` one line for each look. Rejects with MEERCAT_NO_FLEET when there is none, and with
+ * MEERCAT_NO_REDIS; while watching these are printed, as a fleet may come.
  */
-export async function printStatus(options: StatusOptions, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+export async function printStatus(
+  options: StatusOptions,
+  out: NodeJS.WriteStream,
+  signal: AbortSignal,
+  input?: NodeJS.ReadStream,
+): Promise<void> {
   const ring = readOperatorKeys(options.fleetKeyFile);
   const client = await connectForPerson(options.redis);
   const keys = buildKeys(options.namespace);
+  const colour = wantsColour(options.colour, out, process.env);
   const json = (value: unknown): string => JSON.stringify(value, null, options.isWatching ? 0 : 2);
-  const read = async (): Promise<string> => {
+  const look = async (): Promise<Look> => {
     if (options.isCosts) {
       const costs = await readCosts(client, keys);
       if (costs.length === 0) await checkFleetLives(client, keys);
-      return options.isJson ? json({ namespace: options.namespace, costs }) : renderCosts(costs);
+      return { json: () => json({ namespace: options.namespace, costs }), text: renderCosts(costs) };
     }
     const view = await readFleet(client, keys, ring);
     if (isEmptyFleet(view)) throw noFleet(view);
-    return options.isJson ? json(view) : renderFleet(view);
+    return { json: () => json(view), view };
   };
-  const screen = options.isWatching && !options.isJson && out.isTTY ? openScreen(out) : undefined;
+  const print = (seen: Look): string => {
+    if (options.isJson) return seen.json();
+    if ('text' in seen) return seen.text;
+    return renderFleet(seen.view, { isColoured: colour, sort: options.sort, columns: out.columns || undefined });
+  };
   try {
+    if (options.isWatching && !options.isJson && canDraw(out, process.env)) {
+      const { redis, sort } = options;
+      await watchOnScreen(
+        { output: out, input },
+        { look: () => look().catch(asError), redis, keys, ring, sort, isColoured: colour },
+        signal,
+      );
+      return;
+    }
     do {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
-      const text = await read().catch((thrown: unknown) => {
+      const text = await look().then(print, (thrown: unknown) => {
         const error = asError(thrown);
         if (!options.isWatching) throw error;
         return options.isJson ? JSON.stringify({ error: error.code, message: error.message }) : error.message;
       });
-      if (screen === undefined) out.write(`${text}\n`);
-      else screen.draw(text);
+      out.write(`${text}\n`);
       // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
-      if (options.isWatching) await pause(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      if (options.isWatching) await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     } while (options.isWatching && !signal.aborted);
   } finally {
-    screen?.close();
     client.disconnect();
   }
 }

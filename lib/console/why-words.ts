@@ -3,7 +3,8 @@
 
 import type { AskedRequest, ExplainedPick, Failure, LookedAt, WhyAnswer, WhyQuestion } from '../explanation.js';
 import type { Algorithm } from '../model.js';
-import { type Column, percent, table } from './render.js';
+import { percent } from './render.js';
+import { type Column, table } from './table.js';
 import { renderRoute } from './why-route-words.js';
 
 const NONE = '-';

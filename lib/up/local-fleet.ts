@@ -15,7 +15,7 @@ import type { Log, LogLevel } from '../log.js';
 import type { Algorithm, GivenHost } from '../model.js';
 import { parseRedisAddress } from '../redis/address.js';
 import { openSubscription } from '../redis/connect.js';
-import { WHOLE_FLEET } from '../redis/event-message.js';
+import { type FleetEvent, WHOLE_FLEET } from '../redis/event-message.js';
 import { KeyRing } from '../redis/fleet-key.js';
 import { publishEvent } from '../redis/fleet-store.js';
 import { buildKeys } from '../redis/keys.js';
@@ -66,6 +66,8 @@ export interface LocalFleetOptions {
 export interface LocalFleetEvents {
   /** One line: a part started, died, or said something. */
   onLine(line: string): void;
+  /** The fleet says so itself. What is a line already, such as a restart, is no event. */
+  onEvent(event: FleetEvent): void;
 }
 
 /** A running local fleet. */
@@ -211,7 +213,9 @@ async function start(
   );
   const requests = openSubscription(parseRedisAddress(redis.url), [keys.events], (_channel, text) => {
     const event = openEvent(gate, keys.events, text);
-    if (event.ok && event.value.kind === 'restart-requested') restarts.request();
+    if (!event.ok) return;
+    if (event.value.kind === 'restart-requested') restarts.request();
+    if (!event.value.kind.startsWith('restart-')) events.onEvent(event.value);
   });
   shutdown.add(() => {
     restarts.stop();
