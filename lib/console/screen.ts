@@ -106,7 +106,7 @@ export function openScreen({ output, input }: Terminal, events: ScreenEvents): S
       const { rows, columns } = this.size;
       // After the last column the cursor stays on it: clearing would take that character away.
       const drawn = lines.map(({ text, width }) => (width < columns ? text + CLEAR_LINE_END : text));
-      output.write(HOME + drawn.join('\r\n') + (lines.length < rows ? `\r\n${CLEAR_BELOW}` : ''));
+      output.write(HOME + drawn.join('\n') + (lines.length < rows ? `\n${CLEAR_BELOW}` : ''));
     },
     close,
   };
