@@ -70,7 +70,7 @@ export async function runApply(file: string | undefined, flags: ApplyFlags): Pro
 export async function runPrintSite(flags: FleetFlags): Promise<void> {
   const options = optionsOf(flags);
   const { printSite } = await import('../lib/console/site.js');
-  await printSite(options, process.stdout);
+  await printSite(options, process.stdout, process.stderr);
 }
 
 /** The document of a file or of standard input, checked; what looks wrong in it is said. */

@@ -1,7 +1,7 @@
 // The fleet as text for a terminal: tables that fit 100 columns, or one plain line for each row.
 
 import type { BalancerView, FleetView, HostRecord, PoolRecord } from '../redis/fleet-view.js';
-import type { SiteView } from '../redis/site-view.js';
+import { siteInForce } from '../redis/site-view.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import { sortedHosts, sortedPools, type SortKey } from './fleet-order.js';
 import { type Line, line, paint, type Tone } from './lines.js';
@@ -84,7 +84,7 @@ export function fleetLines(view: FleetView, { sort = 'name', columns = USUAL_COL
           ? { text: 'no master at the moment', tone: 'bad' }
           : { text: `master ${view.master}, term ${view.term ?? NONE}` },
       ],
-      ...(view.site === null ? [] : [line(siteText(view.site))]),
+      ...siteLines(view),
       ...(view.maintenance.length === 0
         ? []
         : [line(`in maintenance: ${view.maintenance.map(({ pool, status }) => `${pool} (${status})`).join(', ')}`, 'warn')]),
@@ -109,8 +109,13 @@ export function renderFleet(
     .join('\n\n');
 }
 
-function siteText({ version, by, at, isRemoved }: SiteView): string {
-  return `site: version ${version}, ${isRemoved ? 'removed' : 'applied'} by ${by} at ${at}`;
+/** The site that stands in Redis, and what is in force where that is refused. */
+function siteLines({ site, balancers }: FleetView): Line[] {
+  const inForce = siteInForce(balancers);
+  if (site === null) return inForce === '' ? [] : [line(`site: ${inForce}; the one in Redis is refused`, 'warn')];
+  const { version, by, at, isRemoved } = site;
+  const text = `site: version ${version}, ${isRemoved ? 'removed' : 'applied'} by ${by} at ${at}`;
+  return [inForce === '' ? line(text) : [{ text: `${text}; ` }, { text: inForce, tone: 'warn' }]];
 }
 
 /** The fleet as plain lines, one for each balancer and host. */

@@ -3,8 +3,10 @@
 import { MeercatError } from '../errors.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
 import type { KeyRing } from '../redis/fleet-key.js';
+import { readBalancers } from '../redis/fleet-view.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
 import { isAcceptable } from '../redis/site-store.js';
+import { siteInForce } from '../redis/site-view.js';
 import { readStoredSite } from '../redis/stored-site.js';
 import type { StoredSite } from '../site-model.js';
 import { readOperatorKeys } from './operator-key.js';
@@ -63,14 +65,22 @@ export function describeVersion(site: StoredSite | null): string {
   return site === null ? 'the fleet has no site' : `version ${site.version}, applied by ${site.by} at ${site.at}`;
 }
 
-/** Prints the document. Rejects with MEERCAT_NO_SITE, MEERCAT_BAD_SITE and MEERCAT_NO_REDIS. */
-export async function printSite(options: SiteOptions, out: Writer): Promise<void> {
-  const site = await withFleetRedis(options, (client, keys, ring) =>
-    readFleetSite(client, keys, ring, 'meercat apply FILE --force writes another one'),
-  );
+/**
+ * Prints the document. Where balancers refuse it, `warn` gets what is in force there. Rejects with MEERCAT_NO_SITE,
+ * MEERCAT_BAD_SITE and MEERCAT_NO_REDIS.
+ */
+export async function printSite(options: SiteOptions, out: Writer, warn: Writer): Promise<void> {
+  const { site, balancers } = await withFleetRedis(options, async (client, keys, ring) => {
+    const those = await readBalancers(client, keys);
+    const inForce = siteInForce(those);
+    const wayOut = `${inForce === '' ? '' : `${inForce}; `}meercat apply FILE --force writes another one`;
+    return { site: await readFleetSite(client, keys, ring, wayOut), balancers: those };
+  });
   if (site === null)
     throw new MeercatError('MEERCAT_NO_SITE', `the fleet ${options.namespace} has no site: meercat apply FILE gives it one`);
   const { version, by, at, document } = site;
+  const inForce = siteInForce(balancers);
+  if (inForce !== '') warn.write(`meercat: version ${version} is refused, and ${inForce}: meercat status says why\n`);
   if (document === '')
     throw new MeercatError('MEERCAT_NO_SITE', `the fleet ${options.namespace} has no site: ${by} removed it at ${at} (version ${version})`);
   if (options.isJson) out.write(`${JSON.stringify({ version, by, at, document })}\n`);

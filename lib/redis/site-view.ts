@@ -42,10 +42,26 @@ export function siteProblems(keys: Keys, found: SiteFound, ring: KeyRing | undef
   if (found.kind === 'bad' || isUnsigned) return out;
   const others = balancers.filter(({ site, siteRefused }) => siteRefused === '' && site !== version);
   for (const [site, names] of grouped(others, (each) => each.site)) {
-    const what = site === null ? 'no site' : site === 0 ? 'the file of --site' : `version ${site} of the site`;
-    out.push(`${what} is in force on ${names}, ${version === null ? 'and the fleet has none' : `not version ${version}`}`);
+    const what = describeSite(site);
+    out.push(
+      `${what}${(site ?? 0) > 0 ? ' of the site' : ''} is in force on ${names}, ${version === null ? 'and the fleet has none' : `not version ${version}`}`,
+    );
   }
   return out;
+}
+
+/** What is in force on the balancers that refuse the site in Redis, as a phrase for people; '' while none refuses it. */
+export function siteInForce(balancers: readonly BalancerSite[]): string {
+  const refusing = balancers.filter(({ siteRefused }) => siteRefused !== '');
+  const places = grouped(refusing, ({ site }) => site);
+  const [first] = places;
+  if (first !== undefined && places.length === 1 && refusing.length === balancers.length) return `${describeSite(first[0])} is in force`;
+  return places.map(([site, names]) => `${describeSite(site)} is in force on ${names}`).join(', ');
+}
+
+function describeSite(version: number | null): string {
+  if (version === null) return 'no site';
+  return version === 0 ? 'the file of --site' : `version ${version}`;
 }
 
 /** With the key it is checked; without it all that can be seen is whether a fleet that signs has a signature there. */

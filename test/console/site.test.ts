@@ -229,6 +229,37 @@ test('nothing is written where no fleet lives, but with --force; and what is wro
       assert.is((await run('apply', ...args)).code, 2, args.join(' '));
   }));
 
+test('status and site say which version is in force while what stands in Redis is refused', () =>
+  withStill({ b1: { site: '', site_refused: '' }, b2: {} }, async ({ run, file, client }) => {
+    const inForce = async (): Promise<string> => /^site: (.*)$/m.exec((await run('status')).stdout)?.[1] ?? '';
+    const b1 = KEYS.balancer('b1');
+    assert.is((await run('apply', await file('a.yaml', A), '--by', 'ada', '--no-wait')).code, 0);
+    await client.hset(b1, { site: 1 });
+    await client.hset(KEYS.balancer('b2'), { site: 1 });
+    assert.match(await inForce(), /^version 1, applied by ada at \S+$/);
+    assert.is((await run('site')).stderr, '');
+
+    assert.is((await run('apply', await file('b.yaml', B), '--by', 'ada', '--no-wait')).code, 0);
+    await client.hset(KEYS.balancer('b2'), { site: 2 });
+    await client.hset(b1, { site_refused: '2: line 1: this format is not known' });
+    assert.match(await inForce(), /^version 2, applied by ada at \S+; version 1 is in force on b1$/);
+    const printed = await run('site');
+    assert.is(printed.stdout, B.trimEnd());
+    assert.is(printed.stderr, 'meercat: version 2 is refused, and version 1 is in force on b1: meercat status says why');
+
+    await client.hset(KEYS.site, 'document', 'changed by hand');
+    await client.hset(KEYS.balancer('b2'), { site_refused: 'its checksum is another' });
+    assert.is(await inForce(), 'version 1 is in force on b1, version 2 is in force on b2; the one in Redis is refused');
+    await client.hset(b1, { site: 2, site_refused: 'its checksum is another' });
+    assert.is(await inForce(), 'version 2 is in force; the one in Redis is refused');
+    const bad = await run('site');
+    assert.is(bad.code, 1);
+    assert.match(
+      bad.stderr,
+      /balancers keep the site that they have: version 2 is in force; meercat apply FILE --force writes another one$/,
+    );
+  }));
+
 test('a document comes on standard input too, and bytes that are no text are refused', () =>
   withStill({ b1: {} }, async ({ redis, client }) => {
     const apply = (input: string | Buffer) => {

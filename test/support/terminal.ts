@@ -100,7 +100,7 @@ function killOne(pid: number): void {
 
 /** The children of a process, theirs, and so on. */
 function descendants(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => [...descendants(child), child]);
+  return childrenOf(pid).flatMap((child) => descendants(child).concat(child));
 }
 
 function childrenOf(pid: number): number[] {
