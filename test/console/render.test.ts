@@ -1,5 +1,6 @@
 // The fleet as text: pure, from a view to lines. What a terminal of 100 columns shows, and what a log shows.
 
+import { stripVTControlCharacters } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderFleet, renderLines } from '../../lib/console/render.js';
@@ -119,6 +120,39 @@ test('pools in maintenance are named with the status that they answer', () => {
     { pool: 'web', status: 429 },
   ];
   assert.is(renderFleet({ ...FLEET, maintenance }).split('\n')[1], 'in maintenance: api (503), web (429)');
+});
+
+test('where the terminal is narrower, columns are left out whole; URLs go last', () => {
+  const titles = (columns: number): (string | undefined)[] =>
+    renderFleet(FLEET, { columns })
+      .split('\n')
+      .filter((line) => /^(BALANCER|HOST) /.test(line));
+  for (const columns of [100, 85, 80, 70, 60])
+    for (const line of renderFleet(FLEET, { columns }).split('\n')) assert.ok(line.length <= columns, line);
+  assert.equal(
+    [100, 80, 70, 50].map((columns) => (titles(columns)[1] ?? '').split(/ {2,}/).slice(2).join(' ')),
+    ['URL RPS IN FLIGHT LONG CPU MEMORY CORES', 'URL RPS IN FLIGHT LONG CPU MEMORY', 'URL RPS IN FLIGHT CPU', 'RPS IN FLIGHT CPU'],
+  );
+});
+
+test('with colour the same is said, and what is wrong stands out', () => {
+  const hosts = [HOST, { ...HOST, name: 'h2', state: 'down' as const }, { ...HOST, name: 'h3', operator: 'drained' as const }];
+  const view = { ...FLEET, master: null, hosts, problems: ['a problem'] };
+  const coloured = renderFleet(view, { isColoured: true });
+  assert.is(stripVTControlCharacters(coloured), renderFleet(view));
+  const toned = [...coloured.matchAll(/\[(\d+)m([^]+?) *.\[0m/g)].map(([, code, text]) => [text, code]);
+  for (const [text, code] of [
+    ['no master at the moment', '31'],
+    ['up', '32'],
+    ['down', '31'],
+    ['drained', '33'],
+    ['a problem', '33'],
+    ['HOST', '1'],
+  ] as const)
+    assert.ok(
+      toned.some((each) => each[0] === text && each[1] === code),
+      text,
+    );
 });
 
 test('an empty fleet says that it is empty', () => {
