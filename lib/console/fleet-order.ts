@@ -3,7 +3,7 @@
 import type { HostRecord, PoolRecord } from '../redis/fleet-view.js';
 
 /** What tables can be sorted by. */
-export const SORT_KEYS = ['name', 'load', 'cpu', 'rps'] as const;
+export const SORT_KEYS = ['name', 'load', 'cpu', 'rps', 'p99', 'errors'] as const;
 
 /** A figure that tables can be sorted by; `load` is the requests in flight. */
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -15,8 +15,14 @@ export function nextSortKey(key: SortKey): SortKey {
 
 type Figures = Readonly<Partial<Record<Exclude<SortKey, 'name'>, number | null>>>;
 
-const figuresOfHost = ({ inflight, cpu, rps }: HostRecord): Figures => ({ load: inflight, cpu, rps });
-const figuresOfPool = ({ inflight, rps }: PoolRecord): Figures => ({ load: inflight, rps });
+const figuresOfHost = ({ inflight, cpu, rps, p99Ms, errorRps }: HostRecord): Figures => ({
+  load: inflight,
+  cpu,
+  rps,
+  p99: p99Ms,
+  errors: errorRps,
+});
+const figuresOfPool = ({ inflight, rps, p99Ms, errorRps }: PoolRecord): Figures => ({ load: inflight, rps, p99: p99Ms, errors: errorRps });
 
 /** Hosts in this order, those without the figure last; equal ones stay in the order of the view, which is by name. */
 export const sortedHosts = (hosts: readonly HostRecord[], key: SortKey): readonly HostRecord[] => sorted(hosts, key, figuresOfHost);

@@ -21,6 +21,13 @@ const whole = (value: number | null): string => (value === null ? NONE : String(
 const oneDecimal = (value: number | null): string => (value === null ? NONE : value.toFixed(1));
 const megabytes = (bytes: number | null): string => (bytes === null ? NONE : `${Math.round(bytes / 2 ** 20)} MB`);
 
+const milliseconds = (ms: number | null): string => {
+  if (ms === null) return NONE;
+  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}ms`;
+  return `${(ms / 1000).toFixed(1)}s`;
+};
+const perSecond = (rate: number | null): string => (rate === null ? NONE : rate === 0 ? '0' : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`);
+
 type BalancerRow = BalancerView & { readonly isMaster: boolean };
 
 const BALANCER_COLUMNS: readonly Column<BalancerRow>[] = [
@@ -40,6 +47,9 @@ const HOST_COLUMNS: readonly Column<HostRecord>[] = [
   ['URL', 'left', (row) => row.url, { spare: 1 }],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['P50', 'right', (row) => milliseconds(row.p50Ms)],
+  ['P99', 'right', (row) => milliseconds(row.p99Ms)],
+  ['ERRORS', 'right', (row) => perSecond(row.errorRps), { tone: toneOfErrors }],
   ['LONG', 'right', (row) => whole(row.longLived), { spare: 3 }],
   ['CPU', 'right', (row) => percent(row.cpu)],
   ['MEMORY', 'right', (row) => percent(row.memory), { spare: 2 }],
@@ -52,6 +62,9 @@ const POOL_COLUMNS: readonly Column<PoolRecord>[] = [
   ['UP', 'right', (row) => whole(row.up), { tone: (row) => (row.up === 0 && row.hosts !== 0 ? 'bad' : undefined) }],
   ['RPS', 'right', (row) => oneDecimal(row.rps)],
   ['IN FLIGHT', 'right', (row) => whole(row.inflight)],
+  ['P50', 'right', (row) => milliseconds(row.p50Ms)],
+  ['P99', 'right', (row) => milliseconds(row.p99Ms)],
+  ['ERRORS', 'right', (row) => perSecond(row.errorRps), { tone: toneOfErrors }],
   ['ALGORITHM', 'left', (row) => row.algorithm || NONE, { spare: 1 }],
 ];
 
@@ -84,6 +97,7 @@ export function fleetLines(view: FleetView, { sort = 'name', columns = USUAL_COL
           ? { text: 'no master at the moment', tone: 'bad' }
           : { text: `master ${view.master}, term ${view.term ?? NONE}` },
       ],
+      ...totalLines(view.pools),
       ...siteLines(view),
       ...(view.maintenance.length === 0
         ? []
@@ -109,6 +123,28 @@ export function renderFleet(
     .join('\n\n');
 }
 
+/** The traffic of all pools; latencies of several pools can't be added up, so they stand in their rows alone. */
+function totalLines(pools: readonly PoolRecord[]): Line[] {
+  const sum = (figureOf: (pool: PoolRecord) => number | null): number | null =>
+    pools.reduce<number | null>((total, pool) => addKnown(total, figureOf(pool)), null);
+  const [rps, errorRps, inflight] = [sum((pool) => pool.rps), sum((pool) => pool.errorRps), sum((pool) => pool.inflight)];
+  if (rps === null) return [];
+  const [only] = pools.length === 1 ? pools : [];
+  const latency = only === undefined || only.p99Ms === null ? '' : `; p50 ${milliseconds(only.p50Ms)}, p99 ${milliseconds(only.p99Ms)}`;
+  const errors = errorRps === 0 ? 'no errors' : `${perSecond(errorRps)} errors`;
+  return [
+    [
+      { text: `${oneDecimal(rps)}/s requests, ` },
+      ...(errorRps === null ? [] : [{ text: errors, tone: toneOfErrors({ errorRps }) }, { text: ', ' }]),
+      { text: `${whole(inflight)} in flight${latency}` },
+    ],
+  ];
+}
+
+function addKnown(total: number | null, figure: number | null): number | null {
+  return figure === null ? total : (total ?? 0) + figure;
+}
+
 /** The site that stands in Redis, and what is in force where that is refused. */
 function siteLines({ site, balancers }: FleetView): Line[] {
   const inForce = siteInForce(balancers);
@@ -126,19 +162,27 @@ export function renderLines(view: FleetView): string[] {
     ),
     ...view.hosts.map(
       (row) =>
-        `host ${row.name} ${standingOf(row).join(',')} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)}`,
+        `host ${row.name} ${standingOf(row).join(',').replaceAll(' ', '-')} cpu=${percent(row.cpu)} memory=${percent(row.memory)} inflight=${whole(row.inflight)} rps=${oneDecimal(row.rps)} p99=${milliseconds(row.p99Ms)} errors=${perSecond(row.errorRps)}`,
     ),
   ];
 }
 
-/** What an operator said of a host, or that it has no pool, and its state unless that goes without saying. */
-function standingOf({ operator, isUnassigned, state }: HostRecord): string[] {
-  const standing = [...(operator === null ? [] : [operator]), ...(isUnassigned ? ['unassigned'] : [])];
+/** What an operator or balancers said of a host, or that it has no pool, and its state unless that goes without saying. */
+function standingOf({ operator, isUnassigned, ejectedBy, state }: HostRecord): string[] {
+  const standing = [
+    ...(operator === null ? [] : [operator]),
+    ...(isUnassigned ? ['unassigned'] : []),
+    ...((ejectedBy ?? 0) > 0 ? [`ejected by ${ejectedBy}`] : []),
+  ];
   return state === 'up' && standing.length > 0 ? standing : [...standing, state];
 }
 
-function toneOfHost({ state, operator, isUnassigned }: HostRecord): Tone | undefined {
-  if (state === 'down') return 'bad';
+function toneOfErrors({ errorRps }: { readonly errorRps: number | null }): Tone | undefined {
+  return (errorRps ?? 0) > 0 ? 'warn' : undefined;
+}
+
+function toneOfHost({ state, operator, isUnassigned, ejectedBy }: HostRecord): Tone | undefined {
+  if (state === 'down' || (ejectedBy ?? 0) > 0) return 'bad';
   return state !== 'up' || operator !== null || isUnassigned ? 'warn' : 'good';
 }
 

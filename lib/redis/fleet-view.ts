@@ -60,6 +60,12 @@ export interface HostRecord {
   readonly inflight: number | null;
   readonly longLived: number | null;
   readonly rps: number | null;
+  /** Latencies of the last minute, and errors a second; null without any request. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly errorRps: number | null;
+  /** How many balancers have ejected it. */
+  readonly ejectedBy: number | null;
   /** Time of its last report, as ISO 8601; null if none. */
   readonly reported: string | null;
 }
@@ -71,6 +77,10 @@ export interface PoolRecord {
   readonly up: number | null;
   readonly rps: number | null;
   readonly inflight: number | null;
+  /** Latencies of the last minute, and errors a second; null without any request. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly errorRps: number | null;
   /** As the site says; '' where it says nothing. */
   readonly algorithm: string;
 }
@@ -286,6 +296,10 @@ function hostView(name: string, hash: Hash, operator: OperatorState | null): Hos
     inflight: numberOf(hash.inflight),
     longLived: numberOf(hash.long_lived),
     rps: numberOf(hash.rps),
+    p50Ms: numberOf(hash.p50),
+    p99Ms: numberOf(hash.p99),
+    errorRps: numberOf(hash.errors),
+    ejectedBy: numberOf(hash.ejected_by),
     reported: textOf(hash.reported) || null,
   };
 }
@@ -297,6 +311,9 @@ function poolView(name: string, hash: Hash): PoolRecord {
     up: numberOf(hash.up),
     rps: numberOf(hash.rps),
     inflight: numberOf(hash.inflight),
+    p50Ms: numberOf(hash.p50),
+    p99Ms: numberOf(hash.p99),
+    errorRps: numberOf(hash.errors),
     algorithm: textOf(hash.algorithm),
   };
 }

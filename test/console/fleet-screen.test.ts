@@ -23,6 +23,10 @@ const host = (name: string, inflight: number): HostRecord => ({
   inflight,
   longLived: 0,
   rps: 1,
+  p50Ms: null,
+  p99Ms: null,
+  errorRps: null,
+  ejectedBy: null,
   reported: null,
 });
 

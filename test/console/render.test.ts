@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderFleet, renderLines } from '../../lib/console/render.js';
-import type { BalancerView, FleetView, HostRecord } from '../../lib/redis/fleet-view.js';
+import type { BalancerView, FleetView, HostRecord, PoolRecord } from '../../lib/redis/fleet-view.js';
 
 const test = suite('render');
 
@@ -40,9 +40,24 @@ const HOST: HostRecord = {
   inflight: 3,
   longLived: 1,
   rps: 8,
+  p50Ms: 3.25,
+  p99Ms: 48.4,
+  errorRps: 0,
+  ejectedBy: 0,
   reported: null,
 };
-const UNKNOWN = { cpu: null, memory: null, cores: null, inflight: null, longLived: null, rps: null };
+const UNKNOWN = {
+  p50Ms: null,
+  p99Ms: null,
+  errorRps: null,
+  ejectedBy: null,
+  cpu: null,
+  memory: null,
+  cores: null,
+  inflight: null,
+  longLived: null,
+  rps: null,
+};
 
 const FLEET: FleetView = {
   namespace: 'meercat',
@@ -68,31 +83,63 @@ test('two tables under a line of summary, in columns as wide as they need', () =
     'b1        slave   http://127.0.0.1:8080     12.3          2  13%  100 MB',
     'b2        master  http://127.0.0.1:10000  1234.6          0   0%       -',
     '',
-    'HOST         STATE   URL                    RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
-    'h1           up      http://127.0.0.1:3000  8.0          3     1  50%     26%      2',
-    'longer-name  silent  http://127.0.0.1:3000    -          -     -    -       -      -',
+    'HOST         STATE   URL                    RPS  IN FLIGHT    P50   P99  ERRORS  LONG  CPU  MEMORY',
+    'h1           up      http://127.0.0.1:3000  8.0          3  3.3ms  48ms       0     1  50%     26%',
+    'longer-name  silent  http://127.0.0.1:3000    -          -      -     -       -     -    -       -',
   ]);
 });
 
+const POOL: PoolRecord = {
+  name: 'default',
+  hosts: 2,
+  up: 1,
+  rps: 1234.56,
+  inflight: 3,
+  p50Ms: 12.3,
+  p99Ms: 1234,
+  errorRps: 12.3,
+  algorithm: '',
+};
+const IDLE_POOL: PoolRecord = {
+  name: 'api',
+  hosts: 0,
+  up: null,
+  rps: null,
+  inflight: null,
+  p50Ms: null,
+  p99Ms: null,
+  errorRps: null,
+  algorithm: 'adaptive',
+};
+
 test('pools have a table of their own where there are others than default', () => {
-  const pool = { name: 'default', hosts: 2, up: 1, rps: 1234.56, inflight: 3, algorithm: '' };
-  assert.is(renderFleet({ ...FLEET, pools: [pool] }), renderFleet(FLEET));
-  const api = { name: 'api', hosts: 0, up: null, rps: null, inflight: null, algorithm: 'adaptive' };
+  const lines = renderFleet({ ...FLEET, pools: [POOL] }).split('\n');
+  assert.equal(lines.toSpliced(1, 1), renderFleet(FLEET).split('\n'));
   assert.equal(
-    renderFleet({ ...FLEET, pools: [api, pool] })
+    renderFleet({ ...FLEET, pools: [IDLE_POOL, POOL] })
       .split('\n')
-      .slice(5, 10),
+      .slice(6, 11),
     [
       '',
-      'POOL     HOSTS  UP     RPS  IN FLIGHT  ALGORITHM',
-      'api          0   -       -          -  adaptive',
-      'default      2   1  1234.6          3  -',
+      'POOL     HOSTS  UP     RPS  IN FLIGHT   P50   P99  ERRORS  ALGORITHM',
+      'api          0   -       -          -     -     -       -  adaptive',
+      'default      2   1  1234.6          3  12ms  1.2s    12/s  -',
       '',
     ],
   );
 });
 
-test('what an operator said of a host, and that it has no pool, comes before its state, which is left out when it is up', () => {
+test('a line has the traffic of the whole fleet; latencies are those of its only pool', () => {
+  const total = (...pools: readonly PoolRecord[]): string | undefined => renderFleet({ ...FLEET, pools }).split('\n')[1];
+  assert.is(total(POOL), '1234.6/s requests, 12/s errors, 3 in flight; p50 12ms, p99 1.2s');
+  assert.is(total({ ...POOL, errorRps: 0, p50Ms: null, p99Ms: null }), '1234.6/s requests, no errors, 3 in flight');
+  assert.is(total({ ...POOL, name: 'api' }, POOL, IDLE_POOL), '2469.1/s requests, 25/s errors, 6 in flight');
+  // A master of an older version says nothing of errors.
+  assert.is(total({ ...POOL, errorRps: null, p99Ms: null }), '1234.6/s requests, 3 in flight');
+  assert.is(total(IDLE_POOL), '');
+});
+
+test('what an operator or balancers said of a host, and that it has no pool, comes before its state, which is left out when it is up', () => {
   const hosts = [
     { operator: 'drained' },
     { operator: 'ejected' },
@@ -101,16 +148,38 @@ test('what an operator said of a host, and that it has no pool, comes before its
     { isUnassigned: true },
     { isUnassigned: true, state: 'down' },
     { isUnassigned: true, operator: 'drained' },
+    { ejectedBy: 2 },
+    { ejectedBy: 1, state: 'down' },
   ] as const;
   const view = { ...FLEET, balancers: [], hosts: hosts.map((fields): HostRecord => Object.assign({}, HOST, fields)) };
   const states = renderFleet(view)
     .split('\n')
-    .slice(-7)
+    .slice(-9)
     .map((line) => line.split(/ {2,}/)[1]);
-  assert.equal(states, ['drained', 'ejected', 'drained, down', 'ejected, silent', 'unassigned', 'unassigned, down', 'drained, unassigned']);
+  assert.equal(states, [
+    'drained',
+    'ejected',
+    'drained, down',
+    'ejected, silent',
+    'unassigned',
+    'unassigned, down',
+    'drained, unassigned',
+    'ejected by 2',
+    'ejected by 1, down',
+  ]);
   assert.equal(
     renderLines(view).map((line) => line.split(' ')[2]),
-    ['drained', 'ejected', 'drained,down', 'ejected,silent', 'unassigned', 'unassigned,down', 'drained,unassigned'],
+    [
+      'drained',
+      'ejected',
+      'drained,down',
+      'ejected,silent',
+      'unassigned',
+      'unassigned,down',
+      'drained,unassigned',
+      'ejected-by-2',
+      'ejected-by-1,down',
+    ],
   );
 });
 
@@ -127,11 +196,17 @@ test('where the terminal is narrower, columns are left out whole; URLs go last',
     renderFleet(FLEET, { columns })
       .split('\n')
       .filter((line) => /^(BALANCER|HOST) /.test(line));
-  for (const columns of [100, 85, 80, 70, 60])
+  for (const columns of [100, 90, 85, 80, 70, 65])
     for (const line of renderFleet(FLEET, { columns }).split('\n')) assert.ok(line.length <= columns, line);
   assert.equal(
-    [100, 80, 70, 50].map((columns) => (titles(columns)[1] ?? '').split(/ {2,}/).slice(2).join(' ')),
-    ['URL RPS IN FLIGHT LONG CPU MEMORY CORES', 'URL RPS IN FLIGHT LONG CPU MEMORY', 'URL RPS IN FLIGHT CPU', 'RPS IN FLIGHT CPU'],
+    [110, 100, 93, 87, 62].map((columns) => (titles(columns)[1] ?? '').split(/ {2,}/).slice(2).join(' ')),
+    [
+      'URL RPS IN FLIGHT P50 P99 ERRORS LONG CPU MEMORY CORES',
+      'URL RPS IN FLIGHT P50 P99 ERRORS LONG CPU MEMORY',
+      'URL RPS IN FLIGHT P50 P99 ERRORS CPU MEMORY',
+      'URL RPS IN FLIGHT P50 P99 ERRORS CPU',
+      'RPS IN FLIGHT P50 P99 ERRORS CPU',
+    ],
   );
 });
 
@@ -173,7 +248,7 @@ test('an empty fleet says that it is empty', () => {
       '',
       'BALANCER  ROLE  URL  RPS  IN FLIGHT  CPU  MEMORY',
       '',
-      'HOST  STATE  URL  RPS  IN FLIGHT  LONG  CPU  MEMORY  CORES',
+      'HOST  STATE  URL  RPS  IN FLIGHT  P50  P99  ERRORS  LONG  CPU  MEMORY  CORES',
     ],
   );
 });
@@ -187,8 +262,8 @@ test('without a terminal each balancer and host is one line, to be searched', ()
   assert.equal(renderLines(FLEET), [
     'balancer b1 slave rps=12.3 inflight=2',
     'balancer b2 master rps=1234.6 inflight=0',
-    'host h1 up cpu=50% memory=26% inflight=3 rps=8.0',
-    'host longer-name silent cpu=- memory=- inflight=- rps=-',
+    'host h1 up cpu=50% memory=26% inflight=3 rps=8.0 p99=48ms errors=0',
+    'host longer-name silent cpu=- memory=- inflight=- rps=- p99=- errors=-',
   ]);
 });
 
@@ -216,6 +291,9 @@ test('usual names and figures fit a terminal of 100 columns', () => {
     state: 'silent' as const,
     url: 'http://192.168.100.100:18080',
     rps: 123_456.7,
+    p50Ms: 999,
+    p99Ms: 59_999,
+    errorRps: 1234,
     inflight: 12_345,
     cpu: 1,
     memory: 1,

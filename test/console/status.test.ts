@@ -36,6 +36,10 @@ async function writeFleet(client: Commands, namespace = 'meercat'): Promise<void
     inflight: 1,
     long_lived: 3,
     rps: 4,
+    p50: '3.2',
+    p99: '48',
+    errors: '0.5',
+    ejected_by: 1,
     reported: '2026-01-01T00:00:00.000Z',
   };
   await client
@@ -64,8 +68,8 @@ test('once: the fleet as two tables, and it ends', () =>
         [
           ['b1', 'master'],
           ['b2', 'slave'],
-          ['h2', 'up'],
-          ['h10', 'silent'],
+          ['h2', 'ejected'],
+          ['h10', 'ejected'],
         ],
       );
     }),
@@ -93,6 +97,10 @@ test('as JSON: everything that is known, one document', () =>
         inflight: 1,
         longLived: 3,
         rps: 4,
+        p50Ms: 3.2,
+        p99Ms: 48,
+        errorRps: 0.5,
+        ejectedBy: 1,
         reported: null,
       });
     }),

@@ -68,6 +68,8 @@ test('data written by balancers and the master is read back', () =>
     await client.set(KEYS.term, `3 ${mastershipOf(3)}`);
     const pools = [{ name: 'api', hosts: 3, up: 2, rps: 7.31, inflight: 4, algorithm: 'adaptive' as const }];
     await writeHosts(client, KEYS, { message: buildTable(3, 1, rows), rows, snapshot: null, pools }, Date.parse(since));
+    await client.hset(KEYS.host('h2'), { p50: '3.2', p99: '48', errors: '0.5', ejected_by: 2 });
+    await client.hset(KEYS.pool('api'), { p50: '1', p99: 'garbage', errors: '' });
     const fleet = await readFleet(client, KEYS);
     assert.equal(fleet, {
       namespace: 'view-test',
@@ -110,6 +112,10 @@ test('data written by balancers and the master is read back', () =>
           inflight: 3,
           longLived: 1,
           rps: 7,
+          p50Ms: 3.2,
+          p99Ms: 48,
+          errorRps: 0.5,
+          ejectedBy: 2,
           reported: '2025-12-31T23:59:59.000Z',
         },
         {
@@ -125,10 +131,14 @@ test('data written by balancers and the master is read back', () =>
           inflight: 0,
           longLived: 0,
           rps: 0,
+          p50Ms: null,
+          p99Ms: null,
+          errorRps: null,
+          ejectedBy: null,
           reported: null,
         },
       ],
-      pools: [{ name: 'api', hosts: 3, up: 2, rps: 7.3, inflight: 4, algorithm: 'adaptive' }],
+      pools: [{ name: 'api', hosts: 3, up: 2, rps: 7.3, inflight: 4, p50Ms: 1, p99Ms: null, errorRps: null, algorithm: 'adaptive' }],
       problems: [
         'view-test:settings: 1 field is not understood and ignored',
         'h10: b1 names http://a, b2 names http://?[2Jb; http://a is used',
