@@ -131,10 +131,10 @@ function totalLines(pools: readonly PoolRecord[]): Line[] {
   if (rps === null) return [];
   const [only] = pools.length === 1 ? pools : [];
   const latency = only === undefined || only.p99Ms === null ? '' : `; p50 ${milliseconds(only.p50Ms)}, p99 ${milliseconds(only.p99Ms)}`;
-  const errors = errorRps === 0 ? 'no errors' : `${perSecond(errorRps)} errors`;
+  const errors = errorRps === 0 ? 'no errors' : `${oneDecimal(errorRps)} errors/s`;
   return [
     [
-      { text: `${oneDecimal(rps)}/s requests, ` },
+      { text: `${oneDecimal(rps)} requests/s, ` },
       ...(errorRps === null ? [] : [{ text: errors, tone: toneOfErrors({ errorRps }) }, { text: ', ' }]),
       { text: `${whole(inflight)} in flight${latency}` },
     ],

@@ -131,11 +131,11 @@ test('pools have a table of their own where there are others than default', () =
 
 test('a line has the traffic of the whole fleet; latencies are those of its only pool', () => {
   const total = (...pools: readonly PoolRecord[]): string | undefined => renderFleet({ ...FLEET, pools }).split('\n')[1];
-  assert.is(total(POOL), '1234.6/s requests, 12/s errors, 3 in flight; p50 12ms, p99 1.2s');
-  assert.is(total({ ...POOL, errorRps: 0, p50Ms: null, p99Ms: null }), '1234.6/s requests, no errors, 3 in flight');
-  assert.is(total({ ...POOL, name: 'api' }, POOL, IDLE_POOL), '2469.1/s requests, 25/s errors, 6 in flight');
+  assert.is(total(POOL), '1234.6 requests/s, 12.3 errors/s, 3 in flight; p50 12ms, p99 1.2s');
+  assert.is(total({ ...POOL, errorRps: 0, p50Ms: null, p99Ms: null }), '1234.6 requests/s, no errors, 3 in flight');
+  assert.is(total({ ...POOL, name: 'api' }, POOL, IDLE_POOL), '2469.1 requests/s, 24.6 errors/s, 6 in flight');
   // A master of an older version says nothing of errors.
-  assert.is(total({ ...POOL, errorRps: null, p99Ms: null }), '1234.6/s requests, 3 in flight');
+  assert.is(total({ ...POOL, errorRps: null, p99Ms: null }), '1234.6 requests/s, 3 in flight');
   assert.is(total(IDLE_POOL), '');
 });
 
