@@ -14,6 +14,8 @@ import { type TestTerminal, withTerminal } from '../support/terminal.js';
 const test = suite('status on a terminal');
 
 const KEYS = buildKeys('meercat');
+/** The command itself; in that of its shell there are quotes. */
+const COMMAND = /meercat\.js status --watch/;
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 
@@ -78,8 +80,8 @@ function assertGivenBack(terminal: TestTerminal, code: number): void {
 for (const [what, end] of [
   ['q', (terminal) => terminal.type('q')],
   ['Ctrl-C', (terminal) => terminal.type('\u0003')],
-  ['SIGTERM', (terminal) => process.kill(terminal.pidOf(/status --watch/), 'SIGTERM')],
-  ['SIGINT', (terminal) => process.kill(terminal.pidOf(/status --watch/), 'SIGINT')],
+  ['SIGTERM', (terminal) => process.kill(terminal.pidOf(COMMAND), 'SIGTERM')],
+  ['SIGINT', (terminal) => process.kill(terminal.pidOf(COMMAND), 'SIGINT')],
 ] as const satisfies readonly (readonly [string, (terminal: TestTerminal) => void])[])
   test(`${what} ends it well, and the terminal is as it was`, () =>
     withWatch(MODES, async ({ terminal }) => {
@@ -93,7 +95,7 @@ test('after a fault of the program the terminal is as it was, and shows the faul
   const fault = "process.on('SIGUSR2',()=>{throw(new(Error)('a-fault'))})";
   return withWatch({ ...MODES, env: { NODE_OPTIONS: `--import=data:text/javascript,${fault}` } }, async ({ terminal }) => {
     await terminal.shows(/^h3 /);
-    process.kill(terminal.pidOf(/status --watch/), 'SIGUSR2');
+    process.kill(terminal.pidOf(COMMAND), 'SIGUSR2');
     await terminal.ended();
     assertGivenBack(terminal, 1);
     assert.match(terminal.output, /Error: a-fault/);
@@ -109,7 +111,7 @@ test('Ctrl-Z gives the terminal back until the command goes on, and so does a SI
       await terminal.wrote(/stopped \S+ end/);
       // `fg` lets it go on.
       await terminal.wrote(/stopped[^]*\[\?1049h[^]*h3 /);
-      process.kill(terminal.pidOf(/status --watch/), 'SIGTSTP');
+      process.kill(terminal.pidOf(COMMAND), 'SIGTSTP');
       await terminal.wrote(/again[^]*\[\?1049h[^]*h3 /);
       terminal.type('q');
       assert.is(await terminal.ended(), 0);

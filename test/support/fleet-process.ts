@@ -157,7 +157,8 @@ function statOf(pid: number): { readonly state: string; readonly parent: number 
   return state === undefined ? undefined : { state, parent: Number(parent) };
 }
 
-function commandOf(pid: number): string {
+/** The command line of a process; empty when it is gone. */
+export function commandOf(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 }
 

@@ -3,8 +3,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
+import { commandOf, descendantsOf } from './fleet-process.js';
 import { until } from './until.js';
 
 /** What runs on the terminal. */
@@ -74,7 +74,7 @@ export async function withTerminal<T>(
         await until(() => pattern.test(output), { timeoutMs: PATIENCE_MS, what: () => `${pattern} in\n${JSON.stringify(output)}` });
       },
       pidOf(name) {
-        const pid = descendants(child.pid as number).find((each) => name.test(commandOf(each)));
+        const pid = descendantsOf(child.pid as number).find((each) => name.test(commandOf(each)));
         if (pid === undefined) throw new Error(`no process on the terminal is like ${name}`);
         return pid;
       },
@@ -84,8 +84,9 @@ export async function withTerminal<T>(
       },
     });
   } finally {
-    const rest = code === undefined ? descendants(child.pid as number) : [];
-    for (const pid of [...rest, child.pid as number]) killOne(pid);
+    // `script` is not gone before it is waited for: nobody else has its id.
+    const left = code === undefined ? [...descendantsOf(child.pid as number), child.pid as number] : [];
+    for (const pid of left) killOne(pid);
     await exit;
   }
 }
@@ -95,26 +96,5 @@ function killOne(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch {
     // It has ended meanwhile.
-  }
-}
-
-/** The children of a process, theirs, and so on. */
-function descendants(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => descendants(child).concat(child));
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
   }
 }
