@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { followEvents } from '../../lib/console/events-feed.js';
 import type { Commands } from '../../lib/redis/connect.js';
+import { KeyRing } from '../../lib/redis/fleet-key.js';
+import { publishEvent } from '../../lib/redis/fleet-store.js';
 import { buildKeys } from '../../lib/redis/keys.js';
 import { newSecret, shareSecret } from '../../lib/redis/secret-store.js';
 import type { FleetView } from '../../lib/redis/fleet-view.js';
@@ -278,6 +281,35 @@ test('balancers share the secret of sticky cookies, and readers and operators ca
       assert.equal(await shareSecret(balancer, buildKeys('meercat'), ours, false), { kind: 'written', secret: ours });
       assert.equal(await shareSecret(balancer, buildKeys('meercat'), newSecret(), false), { kind: 'found', secret: ours });
       for (const client of [reader, operator]) for (const key of READABLE) assert.equal(await client.hgetall(`meercat:${key}`), {});
+    }),
+  ));
+
+test('readers and operators hear the events that `status --watch` shows; who may not is told why', () =>
+  withGuardedRedis((_redis, url) =>
+    withClients([url('operator')], async (operator) => {
+      const keys = buildKeys('meercat');
+      const heard: string[] = [];
+      const feeds = (['reader', 'operator', 'agent'] as const).map((role) =>
+        followEvents(url(role), keys, new KeyRing('--fleet-key', ''), {
+          onEvent: ({ kind, name }) => void heard.push(`${role} ${kind} ${name}`),
+          onDenied: (reason) => void heard.push(`${role} ${reason}`),
+        }),
+      );
+      try {
+        await until(
+          async () => {
+            await publishEvent(operator, keys, { kind: 'host-drained', name: 'h1' });
+            return (
+              ['reader', 'operator'].every((role) => heard.includes(`${role} host-drained h1`)) &&
+              heard.some((line) => line.startsWith('agent'))
+            );
+          },
+          { timeoutMs: SLOW_MS, what: () => heard.join('\n') },
+        );
+        assert.match(heard.find((line) => line.startsWith('agent')) ?? '', /subscribe/);
+      } finally {
+        for (const feed of feeds) feed.close();
+      }
     }),
   ));
 
