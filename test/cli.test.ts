@@ -352,7 +352,7 @@ const TOKEN = 'a-token-of-this-test-0123';
 interface Asked {
   /** The line of its log that says that it serves, and its health page. */
   readonly standing: Record<string, unknown>;
-  /** The statuses of its console: a page for everybody, and one that does not exist with a wrong token and with the right one. */
+  /** The statuses of its console: a page for everybody, and one that does not exist, without a token and with it. */
   readonly statuses: readonly number[];
 }
 
@@ -364,7 +364,7 @@ async function askConsole(child: RunningProcess): Promise<Asked> {
   const authorization = `Bearer ${TOKEN}`;
   const ask = (path: string, headers: Record<string, string> = {}): Promise<Response> => fetch(`${origin}${path}`, { headers });
   const health = (await (await ask('/.meercat/health', { authorization })).json()) as Record<string, unknown>;
-  const answers = [await ask('/.meercat/live'), await ask('/x', { authorization: 'Bearer wrong' }), await ask('/x', { authorization })];
+  const answers = [await ask('/.meercat/live'), await ask('/x', { authorization: 'Basic wrong' }), await ask('/x', { authorization })];
   return { standing: { ...serving, ...health }, statuses: answers.map(({ status }) => status) };
 }
 
