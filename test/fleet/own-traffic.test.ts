@@ -45,7 +45,7 @@ test('what is read is what happened since, request by request', () => {
       const ms = 0.1 + random.below(10_000) / 10;
       cells.recordAttempt(columns, slot);
       cells.recordHostLatency(columns, slot, ms);
-      cells.recordAnswer(columns, pool, 'GET', status, status >= 500, ms, 1, 1);
+      cells.recordAnswer(columns, pool, 'GET', status, status === 503, ms, 1, 1);
       const ofPool = model.pools.get(name) ?? { requests: 0, errors: 0, latency: new Uint32Array(LATENCY_BUCKETS) };
       const ofHost = model.hosts.get(`h${slot}`) ?? { attempts: 0, errors: 0, latency: new Uint32Array(LATENCY_BUCKETS) };
       ofPool.requests++;
