@@ -47,7 +47,7 @@ export interface MinuteFigures {
 /** Merges the messages of balancers. */
 export class FleetTraffic {
   readonly #balancers = new Map<string, Speaker>();
-  readonly #total = new TrafficSeries(FINE_STEPS);
+  readonly #total = new TrafficSeries('', FINE_STEPS);
   readonly #pools = new Map<string, TrafficSeries>();
   readonly #hosts = new Map<string, TrafficSeries>();
   readonly #slowest = new SlowMinute();
@@ -73,18 +73,21 @@ export class FleetTraffic {
       series.take(one, pool.errors, second);
       said.push([series, one]);
     }
+    const picked = new Map<string, number>();
     for (const host of hosts) {
       const series = seriesIn(this.#hosts, host.name, DEFAULT_SLOTS, COARSE_STEPS);
       if (series === undefined) continue;
       const one = saidOfHost(host, seconds);
       series.take(one, host.errors, second);
       said.push([series, one]);
+      // The series' own name: a copy of each message's would be kept for as long as its picks count.
+      if (host.attempts > 0) picked.set(series.name, host.attempts);
     }
     this.#slowest.add(second, slowest);
     // After the new message, so that no sum comes down to nothing in between.
     if (before !== undefined) withdraw(before);
     const picks = before?.instance === instance ? before.picks : new RecentPicks();
-    picks.add(nowMs, hosts);
+    picks.add(nowMs, picked);
     this.#balancers.set(balancer, {
       ...{ instance, seq, said, picks },
       forgottenAtMs: nowMs + Math.max(FORGET_MS, FORGET_INTERVALS * seconds * SECOND),
@@ -197,7 +200,7 @@ function withdraw({ said }: Speaker): void {
 function seriesIn(all: Map<string, TrafficSeries>, name: string, max: number, steps: WindowSteps): TrafficSeries | undefined {
   const known = all.get(name);
   if (known !== undefined || all.size >= max) return known;
-  const series = new TrafficSeries(steps);
+  const series = new TrafficSeries(name, steps);
   all.set(name, series);
   return series;
 }

@@ -1,7 +1,7 @@
 // Who picked which host in the last 5 s: rows are balancers, columns are hosts. Pure.
 
 import { SECOND } from './clock.js';
-import type { HostTraffic, PickMatrix } from './fleet-figures.js';
+import type { PickMatrix } from './fleet-figures.js';
 
 /** How long picks count. */
 const PICKS_MS = 5 * SECOND;
@@ -12,28 +12,35 @@ export const MAX_PICK_ROWS = 64;
 /** Most hosts in a matrix. */
 export const MAX_PICK_COLUMNS = 1000;
 
+/** Picks by host. */
+export type PicksByHost = ReadonlyMap<string, number>;
+
 /** The recent picks of one balancer. */
 export class RecentPicks {
   /** Oldest first. */
-  #messages: { readonly atMs: number; readonly hosts: readonly HostTraffic[] }[] = [];
+  #messages: { readonly atMs: number; readonly picks: PicksByHost }[] = [];
 
   /** Takes the picks of a message. */
-  add(atMs: number, hosts: readonly HostTraffic[]): void {
-    this.#messages.push({ atMs, hosts });
+  add(atMs: number, picks: PicksByHost): void {
+    this.#messages = [...this.#recent(atMs), { atMs, picks }];
   }
 
   /** The picks by host. The latest message counts also when it is older, as messages are rarer in a large fleet. */
-  count(nowMs: number): Map<string, number> {
-    this.#messages = this.#messages.filter(({ atMs }, index, { length }) => nowMs - atMs < PICKS_MS || index === length - 1);
-    const picks = new Map<string, number>();
-    for (const { hosts } of this.#messages)
-      for (const { name, attempts } of hosts) if (attempts > 0) picks.set(name, (picks.get(name) ?? 0) + attempts);
-    return picks;
+  count(nowMs: number): PicksByHost {
+    const recent = this.#recent(nowMs);
+    const counted = recent.length > 0 ? recent : this.#messages.slice(-1);
+    const sums = new Map<string, number>();
+    for (const { picks } of counted) for (const [host, count] of picks) sums.set(host, (sums.get(host) ?? 0) + count);
+    return sums;
+  }
+
+  #recent(nowMs: number): { readonly atMs: number; readonly picks: PicksByHost }[] {
+    return this.#messages.filter(({ atMs }) => nowMs - atMs < PICKS_MS);
   }
 }
 
 /** The matrix of all balancers' picks; where there are too many, those with the most are in it. Names are in order. */
-export function pickMatrixOf(picksBy: ReadonlyMap<string, ReadonlyMap<string, number>>): PickMatrix {
+export function pickMatrixOf(picksBy: ReadonlyMap<string, PicksByHost>): PickMatrix {
   const byBalancer = new Map<string, number>();
   const byHost = new Map<string, number>();
   for (const [balancer, picks] of picksBy) {

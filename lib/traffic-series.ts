@@ -29,6 +29,8 @@ export interface Said {
 
 /** One series. */
 export class TrafficSeries {
+  /** Of the pool or host; '' for everything. */
+  readonly name: string;
   readonly minute: LatencyWindow;
   readonly quarterHour: LatencyWindow;
   /** Errors of the last minute; as many steps as its latencies. */
@@ -41,7 +43,8 @@ export class TrafficSeries {
   /** Number of balancers whose last message counts here. */
   #sayers = 0;
 
-  constructor({ minute, quarterHour }: WindowSteps) {
+  constructor(name: string, { minute, quarterHour }: WindowSteps) {
+    this.name = name;
     this.minute = new LatencyWindow(...minute);
     this.quarterHour = new LatencyWindow(...quarterHour);
     this.#errors = new RecentCount(...minute);

@@ -85,7 +85,7 @@ test('merging sparse counts is the same as adding the latencies', () => {
 
 test('the last second of a series is what each balancer said last, and comes back to nothing when all are forgotten', () => {
   const random = new Random(9);
-  const series = new TrafficSeries(FINE_STEPS);
+  const series = new TrafficSeries('', FINE_STEPS);
   const lasts = new Map<number, Said>();
   for (let second = 1; second < 400; second++) {
     const balancer = random.below(8);
@@ -119,7 +119,7 @@ test('the last second of a series is what each balancer said last, and comes bac
 });
 
 test('errors of the last minute are counted for a minute', () => {
-  const series = new TrafficSeries(FINE_STEPS);
+  const series = new TrafficSeries('', FINE_STEPS);
   const said = { rps: 1, errorRps: 1, inflight: 0, latency: [] };
   for (let second = 100; second < 130; second++) {
     series.take(said, 2, second);
