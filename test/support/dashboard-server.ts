@@ -2,9 +2,10 @@
 // test makes up, under the policy that the real console sends, and answers acts as the test says.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SECURITY_HEADERS } from '../../lib/console/answers.js';
 import { renderDelta } from '../../lib/console/dashboard/delta.js';
 import { dashboardFiles } from '../../lib/console/dashboard/files.js';
-import { DASHBOARD_CSP, type PageOptions, renderPage, renderShell } from '../../lib/console/dashboard/page.js';
+import { type PageOptions, renderPage, renderShell } from '../../lib/console/dashboard/page.js';
 import type { Overview } from '../../lib/overview.js';
 import { withServer } from './brackets.js';
 
@@ -51,9 +52,7 @@ export function withDashboard<T>(first: Overview, options: StageOptions, fn: (st
     if (file !== undefined) return void response.writeHead(200, { 'Content-Type': file.type }).end(file.content);
     if (path === '/.meercat/') {
       const page = isBeyondLoopback && !isRight ? renderShell() : renderPage(shown, pageOptions);
-      return void response
-        .writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': DASHBOARD_CSP })
-        .end(page);
+      return void response.writeHead(200, { ...SECURITY_HEADERS, 'Content-Type': 'text/html; charset=utf-8' }).end(page);
     }
     if ((isBeyondLoopback || path === '/.meercat/act') && !isRight) return json(401, { error: 'MEERCAT_UNAUTHORIZED', message: 'no' });
     if (path === '/.meercat/act') {

@@ -17,10 +17,6 @@ export interface PageOptions {
   readonly hasToken: boolean;
 }
 
-/** The Content-Security-Policy that the page keeps. */
-export const DASHBOARD_CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /** The page of an overview. */
 export function renderPage(overview: Overview, { mayAct, hasToken }: PageOptions): string {
   const { live, level, title } = collect(overview);

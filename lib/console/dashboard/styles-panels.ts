@@ -31,7 +31,7 @@ tr.master > .name { color: var(--accent); }
 .hosts .name > span { overflow: hidden; text-overflow: ellipsis; }
 .hosts .name, .balancers .name { overflow: hidden; text-overflow: ellipsis; }
 .hosts thead .state { width: 84px; } .hosts thead .rate { width: 56px; } .hosts thead .spark { width: 9%; } .hosts thead .flight { width: 74px; }
-.hosts thead .load { width: 15%; } .hosts thead .memory { width: 60px; } .hosts thead .age { width: 64px; } .hosts thead .errors { width: 56px; }
+.hosts thead .load { width: 17%; } .hosts thead .memory { width: 60px; } .hosts thead .age { width: 64px; } .hosts thead .errors { width: 56px; }
 .hosts thead .p50, .hosts thead .p99 { width: 62px; }
 .balancers thead .num { width: 54px; } .balancers thead .time, .balancers thead .rate { width: 72px; } .balancers thead .rank { width: 28px; }
 .hand { width: 46px; text-align: right; }
@@ -65,6 +65,7 @@ svg.spark { display: block; width: 100%; height: 18px; overflow: hidden; } .spar
 .picks figcaption { margin-top: 6px; }
 #events-panel .scroll { max-height: 470px; overflow-y: auto; }
 .events td { vertical-align: top; padding-top: 4px; line-height: 1.3; } .events .sign { margin-left: -2px; }
+.none:not(:empty) + .scroll { display: none; }
 #costs-panel .scroll { max-height: 330px; overflow-y: auto; }
 .events .time, .slowest .time { color: var(--quiet); width: 64px; }
 .slowest .name, .costs .name { font-weight: 400; max-width: 320px; overflow: hidden; text-overflow: ellipsis; }
