@@ -82,7 +82,7 @@ export function hostGrid(id: string, hosts: readonly OverviewHost[], overview: O
     cells: sorted.map((host) => {
       const { sign, word } = conditionOf(host, overview);
       const phrase = `${word}, ${formatNumber(host.rps)} req/s, ${formatNumber(host.ownInflight + host.othersInflight)} in flight, CPU ${formatShare(host.cpu)}, p99 ${formatMs(host.minute.p99Ms)}`;
-      return [host.state === 'down' ? 'heat-down' : sign === 'off' || host.ejectedBy.length > 0 ? 'heat-out' : heatOf(host.cpu), phrase];
+      return [host.state === 'down' ? 'heat-down' : sign === 'off' || isEjected(host) ? 'heat-out' : heatOf(host.cpu), phrase];
     }),
   };
 }
@@ -94,16 +94,26 @@ function heatOf(cpu: number | null): string {
 /** How a host is, as a sign, in a word or two, and at length. */
 function conditionOf(host: OverviewHost, { atMs, balancers }: Overview): { sign: Sign; word: string; title: string } {
   const { state, operator, ejectedBy, ejectedUntilMs } = host;
+  if (operator !== null) {
+    const title = operator === 'drained' ? 'By an operator: it gets no new requests' : 'By an operator: it gets no requests';
+    return { sign: 'off', word: state === 'down' ? `${operator}, down` : operator, title };
+  }
   if (state === 'down') return { sign: 'bad', word: 'down', title: 'Neither its agent reports nor does it answer' };
-  if (operator === 'drained') return { sign: 'off', word: 'drained', title: 'By an operator: it gets no new requests' };
-  if (operator === 'ejected') return { sign: 'off', word: 'ejected', title: 'By an operator: it gets no requests' };
-  if (ejectedBy.length > 0) {
-    const again = ejectedUntilMs !== null && ejectedUntilMs > atMs ? `, ${formatMs(Math.ceil((ejectedUntilMs - atMs) / 1000) * 1000)}` : '';
+  if (isEjected(host)) {
+    const leftMs = ejectedUntilMs === null ? 0 : ejectedUntilMs - atMs;
+    const again = leftMs > 0 ? `, ${formatMs(Math.ceil(leftMs / 1000) * 1000)}` : '';
+    // What this balancer did a moment ago, the others' figures do not have yet.
+    const by = Math.max(1, ejectedBy.length);
     const title = ejectedBy.map(([balancer, reason]) => `${balancer}: ${reason}`).join('; ');
-    return { sign: 'bad', word: `ejected by ${ejectedBy.length} of ${Math.max(balancers.length, ejectedBy.length)}${again}`, title };
+    return { sign: 'bad', word: `ejected by ${by} of ${Math.max(balancers.length, by)}${again}`, title };
   }
   if (state === 'silent') return { sign: 'warn', word: 'silent', title: 'Its agent does not report; the host answers' };
   return { sign: 'good', word: 'up', title: '' };
+}
+
+/** Whether a balancer sends it nothing, on its own judgement. */
+function isEjected({ ejectedBy, ejectedUntilMs }: OverviewHost): boolean {
+  return ejectedBy.length > 0 || ejectedUntilMs !== null;
 }
 
 function errorShare({ rps, errorRps }: OverviewHost): Markup {

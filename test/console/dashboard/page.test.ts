@@ -7,8 +7,8 @@ import { SECURITY_HEADERS } from '../../../lib/console/answers.js';
 import { renderDelta } from '../../../lib/console/dashboard/delta.js';
 import { dashboardFiles } from '../../../lib/console/dashboard/files.js';
 import { renderPage, renderShell } from '../../../lib/console/dashboard/page.js';
-import type { Overview } from '../../../lib/overview.js';
-import { hostOf, overviewOf } from '../../support/fleet-overviews.js';
+import type { Overview, OverviewHost } from '../../../lib/overview.js';
+import { hostOf, overviewOf, START_MS } from '../../support/fleet-overviews.js';
 
 const test = suite('dashboard page');
 
@@ -89,6 +89,30 @@ test('a pool of more than a hundred hosts has a grid of all and rows of the wors
   assert.is([...page.matchAll(/data-host=/g)].length, 20);
   assert.not.match(renderPage(overviewOf({ hosts: 100, balancers: 1 }), READ_ONLY), /class="heat"/);
 });
+
+/** How hosts are, and what their rows say: class, and content of the column of states. */
+const CONDITIONS: readonly (readonly [changes: Partial<OverviewHost>, mood: string, state: RegExp])[] = [
+  [{}, 'good', /^<span title="">up</],
+  [{ state: 'silent' }, 'warn', />silent</],
+  [{ state: 'down' }, 'bad', />down</],
+  [{ operator: 'drained' }, 'off', />drained</],
+  [{ operator: 'drained', state: 'down' }, 'off', />drained, down</],
+  [{ operator: 'ejected', ejectedBy: [['b1', 'resets']] }, 'off', />ejected</],
+  [{ ejectedBy: [['b2', 'five resets']] }, 'bad', /title="b2: five resets">ejected by 1 of 2</],
+  [{ ejectedBy: [['b1', 'x']], ejectedUntilMs: START_MS + 3400 }, 'bad', />ejected by 1 of 2, 4\.0 s</],
+  [{ ejectedUntilMs: START_MS - 1 }, 'bad', />ejected by 1 of 2</],
+];
+
+for (const [changes, mood, state] of CONDITIONS) {
+  test(`a host that is ${JSON.stringify(changes)} has a row that is ${mood}`, () => {
+    const overview = overviewOf({ hosts: 1, balancers: 2 });
+    const host = hostOf(0, 0, () => 0.5, changes);
+    const page = renderPage({ ...overview, pools: overview.pools.map((pool) => Object.assign({}, pool, { hosts: [host] })) }, READ_ONLY);
+    const [, found = '', cell = ''] = /<tr data-key="h1" class="(\w+)">.*?<td class="state">(.*?)<\/td>/.exec(page) ?? [];
+    assert.is(found, mood);
+    assert.match(cell, state);
+  });
+}
 
 test('all files of the page are there, with their types', () => {
   const files = dashboardFiles();

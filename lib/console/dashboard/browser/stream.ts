@@ -52,7 +52,7 @@ async function readOnce(listener: StreamListener, onFlow: () => void): Promise<'
   let silence = setTimeout(() => abort.abort(), SILENCE_MS);
   try {
     const response = await ask('/.meercat/stream', { headers: { Accept: 'text/event-stream' }, signal: abort.signal });
-    if (response.status === 401 || response.status === 403) return 'refused';
+    if (response.status === 401) return 'refused';
     if (!response.ok || response.body === null) return 'ended';
     const events = new EventParser((data) => {
       listener.onDelta(JSON.parse(data) as DashboardDelta);
