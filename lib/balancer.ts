@@ -214,6 +214,7 @@ export async function startBalancer(
       settings: state.settings,
       site: state.site,
       secret: state.secret,
+      certificates: tls?.expiries ?? [],
       hasResigned: isStopping,
     }),
     onFleetMessage: listenToFleet({
@@ -288,6 +289,7 @@ export async function startBalancer(
     reloadTls() {
       if (tls === undefined) return;
       tls.reload();
+      toFleet.post({ type: 'certificates', certificates: tls.expiries });
       log('info', 'the certificates were reloaded', {});
     },
     reloadFleetKey: () => fleetKey.reload(),

@@ -1,6 +1,7 @@
 // What the console's pages may see of the fleet thread, and the few things they may use. Types only: `fleet/fleet.ts` builds
 // it, and nothing here changes a figure. All of it is read at the moment of the call.
 
+import type { CertificateExpiry } from './certificate-expiry.js';
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 import type { Algorithm, Costs, Maintenance, OperatorState, Role, Stamp } from './model.js';
@@ -64,6 +65,10 @@ export interface FleetSight {
   panics(): readonly string[];
   /** The stamp of the table in force. */
   stamp(): Stamp;
+  /** Time since a table last came, in ms; null before the first. */
+  tableAgeMs(): number | null;
+  /** The certificates that clients are shown. */
+  certificates(): readonly CertificateExpiry[];
   /** Null: none, before Redis was read. */
   site(): SiteInForce | null;
   lease(): LeaseSight;

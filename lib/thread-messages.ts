@@ -4,6 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FromPages, ToPages } from './console-messages.js';
 import type { WhyAnswer, WhyQuestion } from './explanation.js';
+import type { CertificateExpiry } from './certificate-expiry.js';
 import type { OwnSlowRequest } from './fleet-figures.js';
 import type { Log } from './log.js';
 import type { Costs, Algorithm, GivenHost, HostRow, InbandReport, Maintenance, Role, Stamp, StaticHost } from './model.js';
@@ -20,6 +21,8 @@ export type ToFleet =
   | { readonly type: 'verdict' }
   /** New names of request classes, by which the fleet knows them (`classKeyOf`); null for a removed class. */
   | { readonly type: 'classes'; readonly classes: readonly (readonly [id: number, name: string | null])[] }
+  /** Certificates were loaded again. */
+  | { readonly type: 'certificates'; readonly certificates: readonly CertificateExpiry[] }
   /** The slowest requests of the last second. */
   | { readonly type: 'slowest'; readonly requests: readonly OwnSlowRequest[] }
   /** Load reports from response headers of hosts. */
@@ -197,6 +200,8 @@ export interface FleetThreadData {
   /** The secret of sticky cookies that the fleet shares, as an earlier fleet thread knew it; '' for none. */
   readonly secret: string;
   readonly hostsPort: MessagePort;
+  /** The certificates that clients are shown. */
+  readonly certificates: readonly CertificateExpiry[];
   /** Whether this balancer has resigned: it must not become master again. */
   readonly hasResigned: boolean;
 }

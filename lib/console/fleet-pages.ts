@@ -3,6 +3,7 @@
 import type { FleetSight } from '../fleet-sight.js';
 import { renderDelta } from './dashboard/delta.js';
 import { renderPage, renderShell } from './dashboard/page.js';
+import { openMetricsPage } from './metrics/metrics-page.js';
 import { openOverview } from './overview/overview.js';
 import { overviewPages } from './overview/overview-pages.js';
 import type { FleetPage } from './page-request.js';
@@ -17,9 +18,11 @@ export interface OpenPages {
 export function fleetPages(sight: FleetSight): OpenPages {
   const source = openOverview(sight);
   const overview = overviewPages(source, { renderPage, renderShell, renderDelta });
+  const metrics = openMetricsPage(sight);
   return {
-    pages: overview.pages,
+    pages: [metrics.page, ...overview.pages],
     close() {
+      metrics.close();
       overview.close();
       source.close();
     },

@@ -305,6 +305,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     if (keyWatch.bar !== '') candidacy.check();
   }
 
+  let { certificates } = data;
   const listeners = new EventListeners();
   const events = openFleetEvents(dataAddress, keys, gate, count, log, {
     onElected: sawTerm,
@@ -325,9 +326,13 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       ...{ config, columns, clock, count, log, client, keys, signer, ring, gate },
       ...{ table, lease, redis, heartbeats, settings, loads, watch, membership },
       onEvent: listeners.add,
+      certificates: () => certificates,
       inForce: () => siteInForce,
     }),
     onMessage: listenToMainThread({
+      setCertificates(loaded) {
+        certificates = loaded;
+      },
       client,
       keys,
       clock,

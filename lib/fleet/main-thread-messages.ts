@@ -1,6 +1,7 @@
 // What the thread that serves requests tells the fleet thread, and what follows from it here: the counterpart of
 // lib/fleet-listener.ts. Nothing is answered; whatever can't be sent to Redis now is dropped or sent later by its part.
 
+import type { CertificateExpiry } from '../certificate-expiry.js';
 import type { Clock } from '../clock.js';
 import type { InbandReport } from '../model.js';
 import type { Commands } from '../redis/connect.js';
@@ -44,6 +45,7 @@ export interface MainThreadOptions {
   readonly heartbeats: Heartbeats;
   readonly site: SiteSync;
   readonly secrets: SecretSync;
+  readonly setCertificates: (certificates: readonly CertificateExpiry[]) => void;
 }
 
 /** The messages of the main thread that the parts of the fleet thread take. */
@@ -93,6 +95,9 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
         break;
       case 'hosts-port':
         hosts.reconnect(message.port, lease.state.phase === 'master' ? lease.state : null);
+        break;
+      case 'certificates':
+        options.setCertificates(message.certificates);
         break;
       case 'resign':
         void lease.stop();

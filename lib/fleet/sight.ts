@@ -16,7 +16,10 @@ import type { TableSync } from './table-sync.js';
 
 /** What is handed over as it is, and the parts that the rest is read from. */
 export interface SightParts
-  extends Pick<FleetSight, 'config' | 'columns' | 'clock' | 'count' | 'log' | 'client' | 'keys' | 'signer' | 'ring' | 'gate' | 'onEvent'> {
+  extends Pick<
+    FleetSight,
+    'config' | 'columns' | 'clock' | 'count' | 'log' | 'client' | 'keys' | 'signer' | 'ring' | 'gate' | 'onEvent' | 'certificates'
+  > {
   readonly table: TableSync;
   readonly lease: LeaseDriver;
   readonly redis: RedisState;
@@ -30,15 +33,16 @@ export interface SightParts
 
 /** Builds the sight of one fleet thread. */
 export function buildSight(parts: SightParts): FleetSight {
-  const { config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent } = parts;
+  const { config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent, certificates } = parts;
   const { table, lease, redis, heartbeats, settings, loads, watch, membership, inForce } = parts;
   const startMs = clock();
   return {
-    ...{ config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent },
+    ...{ config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent, certificates },
     hosts: () => table.writer.hosts(),
     pools: () => table.writer.pools,
     panics: () => table.writer.panics,
     stamp: () => table.writer.stamp,
+    tableAgeMs: () => table.ageMs(),
     site: inForce,
     lease: () => ({
       role: roleOf(lease.state),

@@ -71,6 +71,8 @@ export interface TableSync {
   dropPools(names: readonly string[]): void;
   /** Takes hosts out that the site names no more. */
   withdraw(names: readonly string[]): void;
+  /** Time since a table last came; null before the first. */
+  ageMs(): number | null;
   /** Replaces the hosts that this balancer names. */
   setStatics(statics: readonly StaticHost[]): void;
   /** Applies the operators' settings of all hosts. */
@@ -109,6 +111,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
   /** The pools of the site that came last. */
   let poolNames: ReadonlySet<string> = new Set();
   let appliedAtMs = clock();
+  let hasApplied = false;
   /** When the first and the last table were dropped since one was applied; NaN when none was. */
   let droppedSinceMs = Number.NaN;
   let droppedAtMs = Number.NaN;
@@ -153,6 +156,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
         }
         count('tables_applied', outcome.tables.length);
         isDropping = false;
+        hasApplied = true;
         appliedAtMs = clock();
         droppedSinceMs = Number.NaN;
         break;
@@ -311,6 +315,7 @@ export function openTableSync(options: TableSyncOptions): TableSync {
       writer.withdraw(names);
       if (writer.isListOld) rebuild();
     },
+    ageMs: () => (hasApplied ? clock() - appliedAtMs : null),
     setStatics: (statics) => announce(writer.setStatics(statics)),
     setOperatorStates(operatorStates) {
       const ejected = writer.setOperatorStates(operatorStates);

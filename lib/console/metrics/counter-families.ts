@@ -156,6 +156,12 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
   single('meercat_sites_refused_total', 'Sites that were refused', 'sites_refused'),
   single('meercat_dns_lookups_failed_total', 'DNS names of which not all addresses could be resolved', 'dns_lookups_failed'),
   single('meercat_dns_addresses_dropped_total', 'Addresses beyond 256 for one DNS name', 'dns_addresses_dropped'),
+  {
+    name: 'meercat_console_refused_total',
+    help: 'Requests to the console that were refused: no or another token, or too many wrong tokens',
+    labels: ['reason'],
+    counters: { console_unauthorized: ['unauthorized'], console_throttled: ['throttled'] },
+  },
   single('meercat_masterships_total', 'Times this balancer became master', 'masterships'),
   single('meercat_name_conflicts_total', 'Times another balancer with this name was found', 'name_conflicts'),
   {
