@@ -6,7 +6,7 @@ import { SORT_KEYS, type SortKey } from '../lib/console/fleet-order.js';
 import type { OperatorAction } from '../lib/console/operator.js';
 import { MeercatError } from '../lib/errors.js';
 import { fileReason } from '../lib/file-reason.js';
-import { ALGORITHMS, type Maintenance } from '../lib/model.js';
+import { ALGORITHMS, type Maintenance, OWN_ALGORITHM } from '../lib/model.js';
 import { readRegularFile } from '../lib/read-file.js';
 import { encodeMaintenance, isMediaType, MAX_MAINTENANCE_BYTES } from '../lib/redis/maintenance.js';
 import { isHostId, isPoolName, NAME_RULE, POOL_RULE } from '../lib/redis/names.js';
@@ -79,9 +79,6 @@ export async function runOperator(action: OperatorAction, host: string, flags: O
     process.stdout,
   );
 }
-
-/** What stands for each balancer's own algorithm. */
-const OWN_ALGORITHM = 'own';
 
 /** `meercat algorithm`. */
 export async function runAlgorithm(name: string, flags: OperatorFlags): Promise<void> {

@@ -9,6 +9,9 @@ export type Algorithm = 'adaptive' | 'least-request' | 'resource' | 'round-robin
 /** All algorithms, in the order of help texts. */
 export const ALGORITHMS: readonly Algorithm[] = Object.freeze(['adaptive', 'least-request', 'resource', 'round-robin'] as const);
 
+/** What stands for the algorithm of each balancer, where one for the whole fleet could be named. */
+export const OWN_ALGORITHM = 'own';
+
 /**
  * The state of a host.
  * - `up`: its agent reports, or it answers (a static host has no agent);

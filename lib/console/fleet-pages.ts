@@ -1,6 +1,7 @@
 // The list of the console's pages that are answered in the fleet thread. Each opens with what it needs of the fleet.
 
 import type { FleetSight } from '../fleet-sight.js';
+import { actPage } from './acts.js';
 import { renderDelta } from './dashboard/delta.js';
 import { renderPage, renderShell } from './dashboard/page.js';
 import { openMetricsPage } from './metrics/metrics-page.js';
@@ -20,7 +21,7 @@ export function fleetPages(sight: FleetSight): OpenPages {
   const overview = overviewPages(source, { renderPage, renderShell, renderDelta });
   const metrics = openMetricsPage(sight);
   return {
-    pages: [metrics.page, ...overview.pages],
+    pages: [metrics.page, ...overview.pages, actPage(sight)],
     close() {
       metrics.close();
       overview.close();

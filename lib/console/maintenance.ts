@@ -9,6 +9,7 @@ import type { Commands } from '../redis/connect.js';
 import type { KeyRing } from '../redis/fleet-key.js';
 import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import type { Keys } from '../redis/keys.js';
+import type { MessageSigner } from '../redis/sign.js';
 import { readMaintenance, writeMaintenance } from '../redis/settings.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import { checkFleetLives } from './no-fleet.js';
@@ -25,7 +26,7 @@ export interface MaintenanceOptions extends SiteOptions {
 }
 
 /** What was done. */
-interface Maintained {
+export interface Maintained {
   readonly pool: string;
   /** The status that the pool answers; null: its hosts do. */
   readonly status: number | null;
@@ -52,9 +53,24 @@ async function write(client: Commands, keys: Keys, ring: KeyRing, options: Maint
     await checkPool(client, keys, ring, pool);
   }
   const signer = await signerOf(client, keys, ring);
+  return writePoolMaintenance(client, keys, { pool, maintenance }, 'meercat maintenance', signer);
+}
+
+/**
+ * Sets it or takes it back, and tells the fleet. The pool is not looked up. Rejects when Redis can't be reached.
+ * @param by who does it, for the event
+ */
+export async function writePoolMaintenance(
+  client: Commands,
+  keys: Keys,
+  { pool, maintenance }: Pick<MaintenanceOptions, 'pool' | 'maintenance'>,
+  by: string,
+  signer: MessageSigner | undefined,
+): Promise<Maintained> {
+  const before = await readMaintenance(client, keys, pool);
   await writeMaintenance(client, keys, pool, maintenance, signer);
   const kind = maintenance === null ? 'maintenance-ended' : 'maintenance-began';
-  await publishEvent(client, keys, { kind, name: pool, detail: 'by meercat maintenance' }, signer);
+  await publishEvent(client, keys, { kind, name: pool, detail: `by ${by}`, by }, signer);
   return { pool, status: maintenance?.status ?? null, before, balancers: await countBalancers(client, keys) };
 }
 
@@ -76,7 +92,7 @@ async function checkPool(client: Commands, keys: Keys, ring: KeyRing, pool: stri
 }
 
 /** What was done, in two lines for a person. */
-function describeMaintained({ pool, status, before, balancers }: Maintained): string {
+export function describeMaintained({ pool, status, before, balancers }: Maintained): string {
   const fleet =
     balancers === 0
       ? 'no balancer is in the fleet; one that starts goes by it'

@@ -19,10 +19,11 @@ export function readOperatorKeys(fleetKeyFile: string | undefined): KeyRing {
 /**
  * What signs for an operator; undefined without a key. Rejects with MEERCAT_KEY_NEEDED when balancers of the fleet would
  * drop what it says.
+ * @param sender who says it: a program of an operator's, or the balancer whose console is used
  */
-export async function signerOf(client: Commands, keys: Keys, ring: KeyRing): Promise<MessageSigner | undefined> {
+export async function signerOf(client: Commands, keys: Keys, ring: KeyRing, sender = 'operator'): Promise<MessageSigner | undefined> {
   await checkAccepted(client, keys, ring);
-  return ring.isKeyed ? new MessageSigner(ring, 'operator') : undefined;
+  return ring.isKeyed ? new MessageSigner(ring, sender) : undefined;
 }
 
 async function checkAccepted(client: Commands, keys: Keys, ring: KeyRing): Promise<void> {

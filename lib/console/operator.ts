@@ -2,9 +2,9 @@
 // and an event has every balancer read it at once.
 
 import { MeercatError } from '../errors.js';
-import type { Algorithm, OperatorState } from '../model.js';
+import { type Algorithm, type OperatorState, OWN_ALGORITHM } from '../model.js';
 import { type Commands, reasonOf } from '../redis/connect.js';
-import type { EventKind } from '../redis/event-message.js';
+import { type EventKind, WHOLE_FLEET } from '../redis/event-message.js';
 import { countBalancers, publishEvent } from '../redis/fleet-store.js';
 import { readHostNames } from '../redis/host-store.js';
 import { buildKeys, type Keys } from '../redis/keys.js';
@@ -55,7 +55,7 @@ export async function operate(options: OperatorOptions, out: { write(text: strin
   try {
     const keys = buildKeys(options.namespace);
     const signer = await signerOf(client, keys, ring);
-    const done = await write(client, keys, options, signer).catch((error: unknown) => {
+    const done = await operateHost(client, keys, options, `meercat ${options.action}`, signer).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
@@ -65,10 +65,15 @@ export async function operate(options: OperatorOptions, out: { write(text: strin
   }
 }
 
-async function write(
+/**
+ * Sets or takes back the word and tells the fleet. Rejects as {@link operate} does, and when Redis can't be reached.
+ * @param by who does it, for the event
+ */
+export async function operateHost(
   client: Commands,
   keys: Keys,
-  { action, host }: OperatorOptions,
+  { action, host }: Pick<OperatorOptions, 'action' | 'host'>,
+  by: string,
   signer: MessageSigner | undefined,
 ): Promise<Operated> {
   const operator = WORD[action];
@@ -76,7 +81,7 @@ async function write(
   // What is set can be taken back, also of a host that is gone.
   if (operator !== null || before === null) await checkKnown(client, keys, host);
   await writeOperatorState(client, keys, host, operator, signer);
-  await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by meercat ${action}` }, signer);
+  await publishEvent(client, keys, { kind: EVENT[action], name: host, detail: `by ${by}`, by }, signer);
   return { host, operator, before, balancers: await countBalancers(client, keys) };
 }
 
@@ -132,14 +137,32 @@ export async function setAlgorithm(options: AlgorithmOptions, out: { write(text:
     const keys = buildKeys(namespace);
     await checkFleetLives(client, keys);
     const signer = await signerOf(client, keys, ring);
-    const before = await readAlgorithm(client, keys);
-    await writeAlgorithm(client, keys, algorithm, signer);
-    const what = algorithm === null ? 'each balancer goes by its own flag' : `the algorithm of the whole fleet is ${algorithm}`;
-    out.write(isJson ? `${JSON.stringify({ algorithm, before })}\n` : `${what}, within a second\n`);
+    const before = await writeFleetAlgorithm(client, keys, algorithm, 'meercat algorithm', signer);
+    out.write(isJson ? `${JSON.stringify({ algorithm, before })}\n` : `${describeAlgorithm(algorithm)}\n`);
   } catch (error) {
     if (error instanceof MeercatError) throw error;
     throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
   } finally {
     client.disconnect();
   }
+}
+
+/** Sets the algorithm of the whole fleet, and tells the fleet who did it. Gives back what was set before; null for nothing. */
+export async function writeFleetAlgorithm(
+  client: Commands,
+  keys: Keys,
+  algorithm: Algorithm | null,
+  by: string,
+  signer: MessageSigner | undefined,
+): Promise<string | null> {
+  const before = await readAlgorithm(client, keys);
+  await writeAlgorithm(client, keys, algorithm, signer);
+  await publishEvent(client, keys, { kind: 'algorithm-set', name: WHOLE_FLEET, detail: algorithm ?? OWN_ALGORITHM, by }, signer);
+  return before;
+}
+
+/** What was done, in one line for a person. */
+export function describeAlgorithm(algorithm: Algorithm | null): string {
+  const what = algorithm === null ? 'each balancer goes by its own flag' : `the algorithm of the whole fleet is ${algorithm}`;
+  return `${what}, within a second`;
 }

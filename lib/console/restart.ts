@@ -114,7 +114,7 @@ async function* stepsOf(
         // After a reconnect too it is subscribed again; to ask again could begin a second restart.
         if (hasAsked) return;
         hasAsked = true;
-        publishEvent(client, keys, { kind: 'restart-requested', name: WHOLE_FLEET }, signer).catch((error: unknown) => {
+        requestRestart(client, keys, 'meercat restart', signer).catch((error: unknown) => {
           failure = error;
           wake();
         });
@@ -154,6 +154,11 @@ async function* stepsOf(
   } finally {
     subscription.close();
   }
+}
+
+/** Asks for the restart, without waiting for it. Rejects when Redis can't be reached. */
+export async function requestRestart(client: Commands, keys: Keys, by: string, signer: MessageSigner | undefined): Promise<void> {
+  await publishEvent(client, keys, { kind: 'restart-requested', name: WHOLE_FLEET, by }, signer);
 }
 
 /** Finds steps whose event was lost, by the start times of balancers in Redis. */

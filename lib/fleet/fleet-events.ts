@@ -31,6 +31,7 @@ const OPERATOR_EVENTS: ReadonlySet<EventKind> = new Set<EventKind>([
   'host-undrained',
   'maintenance-began',
   'maintenance-ended',
+  'algorithm-set',
   'site',
 ]);
 

@@ -29,6 +29,8 @@ export const EVENT_KINDS = [
   // The same of a pool.
   'maintenance-began',
   'maintenance-ended',
+  // An operator set the algorithm of the whole fleet; the detail names it.
+  'algorithm-set',
   // An operator applied a site, or removed it; every balancer then reads it.
   'site',
   // A balancer can't apply what stands there; the one before stays in force.
@@ -53,8 +55,9 @@ export interface FleetEvent {
   readonly mastership?: string;
   /** A readable phrase, such as why a host is down. */
   readonly detail?: string;
-  /** For `site`: the new version and who applied it. */
+  /** For `site`: the new version. */
   readonly version?: number;
+  /** Who did it, of what operators do. */
   readonly by?: string;
   /** The question, for `why-asked`. */
   readonly asked?: WhyAsked;

@@ -73,6 +73,9 @@ export function roleOfEvent(kind: EventKind): SenderRole {
     case 'host-drained':
     case 'host-ejected':
     case 'host-undrained':
+    case 'maintenance-began':
+    case 'maintenance-ended':
+    case 'algorithm-set':
     case 'site':
     case 'restart-requested':
     // These are told by `meercat up`.
