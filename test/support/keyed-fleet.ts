@@ -58,9 +58,15 @@ export async function putFile(file: string, text: string): Promise<void> {
 
 /**
  * Three balancers, the first one master, and one host whose agent has its own key.
+ * @param consoleToken the token of each console
  * @param leaseTtlMs short where the test is about another mastership
  */
-export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) => Promise<void>, leaseTtlMs?: number): Promise<void> {
+export async function withKeyedFleet(
+  keyText: string,
+  fn: (stage: KeyedFleet) => Promise<void>,
+  leaseTtlMs?: number,
+  consoleToken = '',
+): Promise<void> {
   await withTempDir((dir) =>
     withRedis((redis) =>
       withClients([redis.url, redis.url], (client, listener) =>
@@ -80,6 +86,7 @@ export async function withKeyedFleet(keyText: string, fn: (stage: KeyedFleet) =>
             const optionsOf = (index: number): Partial<BalancerConfig> => ({
               redis: [redis.url],
               ...(leaseTtlMs !== undefined && { leaseTtlMs }),
+              consoleToken,
               name: `b${index + 1}`,
               fleetKeyFile: keyText === '' ? '' : (keyFiles[index] as string),
             });
