@@ -8,6 +8,7 @@ import { openMetricsPage } from './metrics/metrics-page.js';
 import { openOverview } from './overview/overview.js';
 import { overviewPages } from './overview/overview-pages.js';
 import type { FleetPage } from './page-request.js';
+import { whyPage } from './why-page.js';
 
 /** The pages, and what ends their work. */
 export interface OpenPages {
@@ -21,7 +22,7 @@ export function fleetPages(sight: FleetSight): OpenPages {
   const overview = overviewPages(source, { renderPage, renderShell, renderDelta });
   const metrics = openMetricsPage(sight);
   return {
-    pages: [metrics.page, ...overview.pages, actPage(sight)],
+    pages: [metrics.page, ...overview.pages, whyPage(sight), actPage(sight)],
     close() {
       metrics.close();
       overview.close();

@@ -1,19 +1,15 @@
 // `meercat why`: asks a balancer, through Redis, why a request went to its host or to which host one would go, and
 // prints the answer. The question is an event, the answer a key that stands for some seconds.
 
-import { randomBytes } from 'node:crypto';
 import { USUAL_METHODS } from '../config/methods.js';
 import { MeercatError } from '../errors.js';
-import type { AskedRequest, Explanation, Unexplained, WhyAnswer, WhyQuestion } from '../explanation.js';
-import { type Commands, reasonOf } from '../redis/connect.js';
+import type { AskedRequest, Explanation, WhyQuestion } from '../explanation.js';
+import { reasonOf } from '../redis/connect.js';
 import { publishEvent } from '../redis/fleet-store.js';
-import type { KeyRing } from '../redis/fleet-key.js';
-import { buildKeys, type Keys } from '../redis/keys.js';
+import { buildKeys } from '../redis/keys.js';
 import { isName, NAME_RULE } from '../redis/names.js';
-import type { MessageSigner } from '../redis/sign.js';
 import {
   areAskedHeaders,
-  decodeAnswer,
   isAskedClient,
   isAskedHost,
   isAskedMethod,
@@ -22,18 +18,11 @@ import {
   MAX_ASKED_HEADERS,
   MAX_ASKED_TARGET,
 } from '../redis/why-message.js';
-import { readAsked, takeAnswer } from '../redis/why-store.js';
-import { isRequestId, prefixOf, REQUEST_ID_RULE } from '../request-id.js';
+import { isRequestId, REQUEST_ID_RULE } from '../request-id.js';
 import { readOperatorKeys, signerOf } from './operator-key.js';
 import { connectForPerson } from './status.js';
-import { pickReason, renderWhy } from './why-words.js';
-
-/** An answer takes some milliseconds; a balancer that is very busy may take longer. */
-const ANSWER_TIMEOUT_MS = 3000;
-const LOOK_EVERY_MS = 15;
-
-/** How many names an error lists. */
-const NAMES_SHOWN = 8;
+import { askFleet, explanationFields, type PublishQuestion, unknownPhrase } from './why-ask.js';
+import { renderWhy } from './why-words.js';
 
 /** Options of `why`. */
 export interface WhyOptions {
@@ -118,87 +107,24 @@ export async function askWhy(options: WhyOptions, out: { write(text: string): un
   const client = await connectForPerson(options.redis);
   try {
     const keys = buildKeys(options.namespace);
-    const { balancer, answer } = await askFleet(client, keys, options, ring).catch((error: unknown) => {
+    let signer: ReturnType<typeof signerOf> | undefined;
+    const publish: PublishQuestion = async (event) => publishEvent(client, keys, event, await (signer ??= signerOf(client, keys, ring)));
+    const { balancer, answer } = await askFleet(client, keys, question, options.balancer, publish).catch((error: unknown) => {
       if (error instanceof MeercatError) throw error;
       throw new MeercatError('MEERCAT_NO_REDIS', `Redis did not take it: ${reasonOf(error)}`, { cause: error });
     });
     if (answer.status !== 'explained' && answer.status !== 'unpicked')
-      throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknown(answer.status, balancer, question, keys));
+      throw new MeercatError('MEERCAT_UNKNOWN_REQUEST', unknownPhrase(answer.status, balancer, question, keys));
     const refusal = 'id' in question || answer.status !== 'explained' ? undefined : refusalIn(balancer, answer.explanation);
     // Of a request without a route the routes that come nearest are told.
     if (refusal === undefined || (answer.status === 'explained' && answer.explanation.route !== null))
-      out.write(`${isJson ? toJson(balancer, question, answer) : renderWhy(balancer, question, answer, Date.now())}\n`);
+      out.write(
+        `${isJson ? JSON.stringify(explanationFields(balancer, question, answer), null, 2) : renderWhy(balancer, question, answer, Date.now())}\n`,
+      );
     if (refusal !== undefined) throw refusal;
   } finally {
     client.disconnect();
   }
-}
-
-/** Who answered, and what. */
-interface Answered {
-  readonly balancer: string;
-  readonly answer: WhyAnswer;
-}
-
-/** Asks the balancers that may know, all at once; gives the first answer of one that does, or else the first that says why not. */
-async function askFleet(client: Commands, keys: Keys, { question, balancer }: WhyOptions, ring: KeyRing): Promise<Answered> {
-  const names = await whoAnswers(client, keys, question, balancer);
-  const signer = await signerOf(client, keys, ring);
-  const asked = names.map((name) => ask(client, keys, name, question, signer));
-  const isKnown = ({ answer }: Answered): boolean => answer.status !== 'unknown';
-  const known = asked.map((each) => each.then((answered) => (isKnown(answered) ? answered : Promise.reject(new Error()))));
-  try {
-    return await Promise.any(known);
-  } catch {
-    // None knows it. Who has not answered may have known it, which is worth more than that the others did not.
-    const [first] = await Promise.all(asked);
-    return first as Answered;
-  }
-}
-
-async function ask(client: Commands, keys: Keys, balancer: string, question: WhyQuestion, signer?: MessageSigner): Promise<Answered> {
-  const token = randomBytes(12).toString('hex');
-  await publishEvent(client, keys, { kind: 'why-asked', name: balancer, asked: { token, ...question } }, signer);
-  const deadlineMs = performance.now() + ANSWER_TIMEOUT_MS;
-  while (performance.now() < deadlineMs) {
-    // oxlint-disable-next-line no-await-in-loop -- one look after the other
-    const text = await takeAnswer(client, keys, token);
-    if (text !== null) {
-      const decoded = decodeAnswer(text);
-      if (decoded.ok) return { balancer, answer: decoded.value };
-      throw new MeercatError(
-        'MEERCAT_NO_ANSWER',
-        `what stands in Redis as the answer of ${balancer} is none (${decoded.reason}): is it of another version?`,
-      );
-    }
-    // oxlint-disable-next-line no-await-in-loop -- the pause between two looks
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-  }
-  throw new MeercatError(
-    'MEERCAT_NO_ANSWER',
-    `${balancer} did not answer within ${ANSWER_TIMEOUT_MS / 1000} s: it may have just ended, be of an older version, or be asked too much (20 times a second); try again`,
-  );
-}
-
-/** The names of the balancers that may know: of an id that one of them made, it alone; not empty. */
-async function whoAnswers(client: Commands, keys: Keys, question: WhyQuestion, wanted: string | undefined): Promise<string[]> {
-  const { balancers, master } = await readAsked(client, keys);
-  const [first] = balancers;
-  if (first === undefined)
-    throw new MeercatError('MEERCAT_UNKNOWN_BALANCER', `no balancer is in the fleet ${keys.namespace}: check --redis and --namespace`);
-  if ('id' in question) {
-    const prefix = prefixOf(question.id);
-    const maker = balancers.find(({ instance }) => instance.startsWith(`${prefix}-`));
-    return maker === undefined ? balancers.map((each) => each.name) : [maker.name];
-  }
-  const name = wanted ?? balancers.find((each) => each.name === master)?.name ?? first.name;
-  if (balancers.some((each) => each.name === name)) return [name];
-  const names = balancers.map((each) => each.name).toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  throw new MeercatError(
-    'MEERCAT_UNKNOWN_BALANCER',
-    `no balancer ${name} is in the fleet: it has ${names.slice(0, NAMES_SHOWN).join(', ')}${more}`,
-  );
 }
 
 /** A request that is refused goes to no host: that is no answer to the question where it would go. */
@@ -206,23 +132,6 @@ function refusalIn(balancer: string, { code, failures, answered }: Explanation):
   if (code === '' || answered > 0) return undefined;
   const reasons = failures.map(({ reason }) => `, ${reason}`).join('');
   return new MeercatError('MEERCAT_REQUEST_REFUSED', `${balancer} refuses such a request: ${code}${reasons}`);
-}
-
-function unknown(status: Exclude<Unexplained, 'unpicked'>, balancer: string, question: WhyQuestion, { namespace }: Keys): string {
-  const id = 'id' in question ? question.id : '';
-  switch (status) {
-    case 'forgotten':
-      return `${balancer} has forgotten the request ${id}: it remembers its last 4,096 requests; ask sooner, or make a dry run (meercat why GET /path)`;
-    case 'unknown':
-      return `no balancer of the fleet ${namespace} knows the request ${id}: the one that did has ended, was restarted or has had 4,096 requests since, or is of another --namespace`;
-  }
-}
-
-function toJson(balancer: string, question: WhyQuestion, answer: WhyAnswer): string {
-  if (answer.status !== 'explained') return JSON.stringify({ balancer, ...question, status: answer.status, picks: [] }, null, 2);
-  const { explanation } = answer;
-  const picks = explanation.picks.map((pick) => ({ ...pick, why: pickReason(pick) }));
-  return JSON.stringify({ balancer, ...question, status: answer.status, ...explanation, picks }, null, 2);
 }
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 80));

@@ -124,6 +124,26 @@ test('The page is there, and says what the fleet is', () =>
     for (const path of modules) assert.is((await ask(second.balancer.consolePort, { path })).status, 200, path);
   }));
 
+test('A request that went through another balancer is explained, as text too, and questions are limited', () =>
+  withStage(async ({ first, second }) => {
+    const { headers } = await ask(first.port);
+    const id = String(headers['x-request-id']);
+    const why = (query: string) => ask(second.balancer.consolePort, { path: `/.meercat/why${query}` });
+    const { status, body } = await why(`?id=${id}`);
+    assert.is(status, 200, body);
+    const { text, balancer, picks } = JSON.parse(body) as { text: string; balancer: string; picks: readonly unknown[] };
+    assert.is(balancer, 'first');
+    assert.is(picks.length, 1);
+    assert.match(text, `request ${id} on first`);
+    assert.is((await why('')).status, 400);
+    assert.is((await why('?id=%0a')).status, 400);
+    const prefix = id.split('-')[0];
+    assert.is((await why(`?id=${prefix}-zzzz`)).status, 404);
+    const statuses = await Promise.all(Array.from({ length: 12 }, async () => (await why(`?id=${id}`)).status));
+    assert.ok(statuses.includes(429), `none was refused: ${statuses.join()}`);
+    assert.ok(statuses.includes(200), `all were refused: ${statuses.join()}`);
+  }));
+
 test('While Redis is away the verdict says so, figures are the balancer’s own, and the hosts are still there', () =>
   withStage(async ({ redis, shows }) => {
     await shows('both balancers', ({ balancers }) => balancers.length === 2);
