@@ -8,7 +8,7 @@ export function eventSentence({ kind, name, term, detail = '', version, by = '' 
   const reason = detail === '' ? '' : `: ${detail}`;
   // Commands say in their detail who they are, the console in `by`.
   const who = by === '' ? (detail.startsWith('by ') ? ` ${detail}` : ' by an operator') : ` by ${by}`;
-  switch (kind) {
+  switch (kind as string) {
     case 'balancer-joined':
       return `${name} joined the fleet`;
     case 'balancer-left':
@@ -35,6 +35,10 @@ export function eventSentence({ kind, name, term, detail = '', version, by = '' 
       return `Host ${name} was ejected${who}`;
     case 'host-undrained':
       return `Host ${name} was let in again${who}`;
+    case 'ejection-began':
+      return `Host ${name} is ejected by ${by === '' ? 'a balancer' : by}${reason}`;
+    case 'ejection-ended':
+      return `Host ${name} is ejected no more by ${by === '' ? 'a balancer' : by}`;
     case 'maintenance-began':
       return `Pool ${name} was put into maintenance${who}`;
     case 'maintenance-ended':

@@ -26,17 +26,18 @@ function rpsOf({ rps, rpsHistory }: OverviewHost): number {
 export function slowHosts(pools: readonly OverviewPool[]): OverviewHost[] {
   const allRps = pools.flatMap(({ hosts }) => hosts).reduce((sum, host) => sum + rpsOf(host), 0);
   if (allRps * 60 * SLOWEST < MIN_EVENTS) return [];
-  return pools.flatMap(({ hosts }) =>
-    hosts.filter((host) => {
+  return pools.flatMap(({ hosts }) => {
+    const medians = hosts.flatMap(({ minute }) => minute.p50Ms ?? []).toSorted((a, b) => a - b);
+    return hosts.filter((host) => {
       const own = host.minute.p50Ms;
-      const others = hosts.flatMap((each) => (each === host ? [] : (each.minute.p50Ms ?? [])));
-      if (own === null || others.length === 0) return false;
-      return own > SLOW_FACTOR * medianOf(others) && host.p99Share > (SLOW_FACTOR * rpsOf(host)) / allRps;
-    }),
-  );
+      if (own === null || medians.length === 1) return false;
+      return own > SLOW_FACTOR * medianWithout(medians, own) && host.p99Share > (SLOW_FACTOR * rpsOf(host)) / allRps;
+    });
+  });
 }
 
-/** The lower one of two in the middle. */
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] as number;
+/** The median of sorted values without one of them; the lower one of two in the middle. */
+function medianWithout(sorted: readonly number[], one: number): number {
+  const middle = Math.floor((sorted.length - 2) / 2);
+  return sorted[one <= (sorted[middle] as number) ? middle + 1 : middle] as number;
 }

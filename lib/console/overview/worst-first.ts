@@ -29,7 +29,5 @@ function latencyLevel({ minute }: OverviewHost): number {
   return minute.p99Ms === null ? Number.NEGATIVE_INFINITY : Math.round(Math.log2(Math.max(1, minute.p99Ms)));
 }
 
-/** Natural order: h2 before h10. */
-export function compareNames(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
-}
+/** Natural order: h2 before h10. A collator is many times faster than `localeCompare`. */
+const compareNames = new Intl.Collator('en', { numeric: true }).compare;
