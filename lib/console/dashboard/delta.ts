@@ -14,9 +14,20 @@ import { renderRow } from './live.js';
 export function renderDelta(before: Overview | undefined, now: Overview): string {
   const from = before === undefined ? undefined : collect(before);
   const to = collect(now);
-  const slots = changedSlots(from?.live, to.live);
-  const tables = to.live.tables.map((table) => tableDelta(find(from?.live.tables, table.id), table)).filter((delta) => delta !== undefined);
-  const grids = to.live.grids.map((grid) => gridDelta(find(from?.live.grids, grid.id), grid)).filter((delta) => delta !== undefined);
+  const renewed = to.live.sections.filter(({ id, shape }) => find(from?.live.sections, id)?.shape !== shape);
+  const isRenewed = (section: string | undefined): boolean => renewed.some(({ id }) => id === section);
+  const slots = [
+    ...renewed.map((section): [string, string] => [section.id, section.render(to.live).text]),
+    ...changedSlots(from?.live, to.live),
+  ];
+  const tables = to.live.tables
+    // What stands in a new section is there already.
+    .filter(({ section }) => !isRenewed(section))
+    .map((table) => tableDelta(find(from?.live.tables, table.id), table))
+    .filter((delta) => delta !== undefined);
+  const grids = to.live.grids
+    .map((grid) => gridDelta(isRenewed(grid.section) ? undefined : find(from?.live.grids, grid.id), grid))
+    .filter((delta) => delta !== undefined);
   const changes = {
     ...(from === undefined ? { isWhole: true } : {}),
     ...(from?.level === to.level ? {} : { level: to.level }),
@@ -37,13 +48,8 @@ function find<T extends { readonly id: string }>(all: readonly T[] | undefined, 
   return all?.find((each) => each.id === id);
 }
 
-/** Sections come before the slots that stand in them. */
 function changedSlots(from: LiveParts | undefined, to: LiveParts): [string, string][] {
-  const sections = to.sections.filter(({ id, shape }) => find(from?.sections, id)?.shape !== shape);
-  return [
-    ...sections.map((section): [string, string] => [section.id, section.render(to).text]),
-    ...[...to.slots].filter(([id, { text }]) => from?.slots.get(id)?.text !== text).map(([id, { text }]): [string, string] => [id, text]),
-  ];
+  return [...to.slots].filter(([id, { text }]) => from?.slots.get(id)?.text !== text).map(([id, { text }]) => [id, text]);
 }
 
 /** Undefined when nothing changed. */

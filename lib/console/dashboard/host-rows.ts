@@ -6,6 +6,9 @@ import { html, type Markup } from './html.js';
 import type { LiveGrid, LiveRow, LiveTable } from './live.js';
 import { renderSign, type Sign } from './signs.js';
 
+/** The section of the page that holds all pools. */
+export const POOLS_SECTION = 'pools';
+
 /** A pool of more hosts than this has a heat grid, and a table of its worst alone. */
 export const MOST_ROWS = 100;
 
@@ -47,7 +50,7 @@ const CLASSES = [
 export function hostTable(id: string, hosts: readonly OverviewHost[], overview: Overview): LiveTable {
   const shown = hosts.length > MOST_ROWS ? hosts.slice(0, WORST_SHOWN) : hosts;
   const mostCapacity = Math.max(0, ...hosts.map(({ capacity }) => capacity ?? 0));
-  return { id, classes: CLASSES, headIndex: 0, rows: shown.map((host) => hostRow(host, mostCapacity, overview)) };
+  return { id, section: POOLS_SECTION, classes: CLASSES, headIndex: 0, rows: shown.map((host) => hostRow(host, mostCapacity, overview)) };
 }
 
 function hostRow(host: OverviewHost, mostCapacity: number, overview: Overview): LiveRow {
@@ -78,6 +81,7 @@ export function hostGrid(id: string, hosts: readonly OverviewHost[], overview: O
   const sorted = hosts.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   return {
     id,
+    section: POOLS_SECTION,
     names: sorted.map(({ name }) => name),
     cells: sorted.map((host) => {
       const { sign, word } = conditionOf(host, overview);

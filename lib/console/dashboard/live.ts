@@ -17,6 +17,8 @@ export interface LiveRow {
 export interface LiveTable {
   /** The id of its tbody. */
   readonly id: string;
+  /** The section that it stands in; absent: none. */
+  readonly section?: string;
   /** Classes of the cells, by index. */
   readonly classes: readonly string[];
   readonly headIndex: number;
@@ -26,6 +28,8 @@ export interface LiveTable {
 /** A grid of one cell for each host. */
 export interface LiveGrid {
   readonly id: string;
+  /** The section that it stands in. */
+  readonly section: string;
   /** The hosts, in the order of the cells. */
   readonly names: readonly string[];
   /** For each host its class, such as `heat-6` or `heat-down`, and a phrase of its figures. */

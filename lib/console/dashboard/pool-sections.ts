@@ -2,7 +2,7 @@
 
 import type { Overview, OverviewPool } from '../../overview.js';
 import { formatMs, formatNumber, formatShare } from './format.js';
-import { HOST_HEADS, hostGrid, hostTable, MOST_ROWS, WORST_SHOWN } from './host-rows.js';
+import { HOST_HEADS, hostGrid, hostTable, MOST_ROWS, POOLS_SECTION, WORST_SHOWN } from './host-rows.js';
 import { html, type Markup } from './html.js';
 import { type LiveParts, type LiveGrid, type LiveSection, type LiveTable, renderSlot, renderTable } from './live.js';
 
@@ -13,7 +13,7 @@ export function livePools(overview: Overview): { section: LiveSection; slots: [s
   const grids = pools.flatMap((pool, index) => (isLarge(pool) ? [hostGrid(`pool-${index}-grid`, pool.hosts, overview)] : []));
   return {
     section: {
-      id: 'pools',
+      id: POOLS_SECTION,
       shape: JSON.stringify(
         pools.map((pool) => [pool.name, isLarge(pool) ? pool.hosts.map(({ name }) => name).toSorted() : [], pool.maintenance]),
       ),

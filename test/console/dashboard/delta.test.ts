@@ -21,15 +21,13 @@ class PageModel {
   rest: Record<string, unknown> = {};
 
   apply({ slots = [], tables = [], grids = [], history = [], isNewHistory, ...rest }: DashboardDelta): this {
-    for (const [id, html] of slots) if (id !== 'pools') this.slots.set(id, html);
+    for (const [id, html] of slots) {
+      if (id === 'pools') this.#takePools(html);
+      else this.slots.set(id, html);
+    }
     for (const { id, added = [], cells = [], moods = [], order } of tables) {
       const rows = this.tables.get(id) ?? new Map<string, { mood: string; cells: string[] }>();
-      for (const [key, html] of added) {
-        rows.set(key, {
-          mood: /class="([^"]*)"/.exec(html)?.[1] ?? '',
-          cells: [...html.matchAll(/<t[dh][^>]*>(.*?)<\/t[dh]>/g)].map(([, content]) => content as string),
-        });
-      }
+      for (const [key, html] of added) rows.set(key, rowOf(html));
       for (const [key, index, html] of cells) (rows.get(key) as { cells: string[] }).cells[index] = html;
       for (const [key, mood] of moods) (rows.get(key) as { mood: string }).mood = mood;
       const names = order ?? [...rows.keys()];
@@ -45,6 +43,22 @@ class PageModel {
     this.rest = { ...this.rest, ...others };
     return this;
   }
+
+  /** A new section has all of its tables. */
+  #takePools(html: string): void {
+    for (const id of this.tables.keys()) if (id.startsWith('pool-')) this.tables.delete(id);
+    for (const [, id = '', body = ''] of html.matchAll(/<tbody id="([^"]*)">(.*?)<\/tbody>/g)) {
+      const rows = [...body.matchAll(/<tr data-key="([^"]*)".*?<\/tr>/g)];
+      this.tables.set(id, new Map(rows.map(([row, key = '']) => [key, rowOf(row)])));
+    }
+  }
+}
+
+function rowOf(html: string): { mood: string; cells: string[] } {
+  return {
+    mood: /class="([^"]*)"/.exec(html)?.[1] ?? '',
+    cells: [...html.matchAll(/<t[dh][^>]*>(.*?)<\/t[dh]>/g)].map(([, content]) => content as string),
+  };
 }
 
 /** Overviews in which everything happens: hosts come, go, change places and states, pools and events are added. */
@@ -107,6 +121,16 @@ test('a host that is drained changes its sign, its state and its button', () => 
   assert.match(JSON.stringify(tables[0]?.cells), /drained/);
   // Nobody may be picked: whatever is picked is too much.
   assert.match(picks?.ratios[0] ?? '', /^zz$/);
+});
+
+test('a section that is new has its tables in it, and its grid anew', () => {
+  const first = overviewOf({ hosts: 130, balancers: 1 });
+  const { tables = [], grids = [] } = decode(first, {
+    ...first,
+    pools: first.pools.map((pool) => Object.assign({}, pool, { maintenance: 503 })),
+  });
+  assert.equal(tables, []);
+  assert.is(grids[0]?.names?.length, 130);
 });
 
 test('new points of the charts come alone, and all of them after a gap', () => {

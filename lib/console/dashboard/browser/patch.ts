@@ -15,7 +15,7 @@ const tables = new Map<string, TableState>();
 
 /** Brings slots and tables up to date. */
 export function applyDelta({ isWhole = false, slots = [], tables: changes = [] }: DashboardDelta): void {
-  const focused = isWhole ? signOf(document.activeElement) : undefined;
+  const focused = signOf(document.activeElement);
   for (const [id, html] of slots) {
     const slot = document.getElementById(id);
     if (slot !== null) setContent(slot, html);
