@@ -88,6 +88,7 @@ svg.spark { display: block; width: 100%; height: 18px; overflow: hidden; } .spar
   th, td { padding: 2px 4px; }
   thead th { white-space: normal; }
   .hosts thead th, .balancers thead th { width: auto !important; }
+  .hosts thead .hand { font-size: 0; }
   .hosts .hand { width: 26px; padding: 2px 0; } .hosts .hand-button { padding: 2px 5px; }
   .hosts .name { max-width: 84px; overflow: hidden; text-overflow: ellipsis; }
   .slowest .name { max-width: 120px; }

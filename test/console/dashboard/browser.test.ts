@@ -259,7 +259,10 @@ test('the page fits a phone and a small window, in light and dark, with a contra
         [1280, 800],
       ] as const) {
         await page.look({ width, height, isMobile: width < 500, isDark });
-        const fits = async (): Promise<boolean> => (await page.evaluate<number>('document.documentElement.scrollWidth')) <= width;
+        const fits = async (): Promise<boolean> =>
+          (await page.evaluate<number>(
+            'Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll(".scroll")].map(each => innerWidth + each.scrollWidth - each.clientWidth))',
+          )) <= width;
         await until(fits, { what: `nothing to be wider than ${width}` });
       }
       assert.ok((await page.evaluate<number>(LEAST_CONTRAST)) >= 4.5, `contrast, ${isDark ? 'dark' : 'light'}`);
