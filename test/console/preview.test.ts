@@ -90,7 +90,7 @@ test('no load is made or lost: what a host had is what the others get', () => {
   const after = effects.reduce((sum, effect) => sum + busy(effect.host, effect.loadAfter ?? 0), 0);
   assert.ok(Math.abs(after - hosts.reduce((sum, { name, cpu }) => sum + busy(name, cpu ?? 0), 0)) < 1e-9);
   const back = previewReturn(
-    hosts.map((each) => (each.name === 'h1' ? { ...each, isUsable: false, cpu: 0 } : each)),
+    hosts.map((each) => (each.name === 'h1' ? host('h1', { cpu: 0, cores: 2, capacity: 3, isUsable: false }) : each)),
     'h1',
   ).effects;
   const [before, returned] = [
