@@ -85,7 +85,10 @@ export function prepareRequests({
     events: {
       onVerdict: () => toFleet.post({ type: 'verdict' }),
       onReleased: (slot) => toFleet.post({ type: 'slot-released', slot }),
-      onEjection: (host, what, reason) => log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason }),
+      onEjection(host, what, reason) {
+        log(what === 'back' ? 'info' : 'warn', `host ${what}`, { host, reason });
+        toFleet.post({ type: 'ejection', host, reason: what === 'back' ? null : reason });
+      },
       onAddresses: (host, addresses) => log('info', 'the name of a host has other addresses', { host, addresses: addresses.join(' ') }),
       onLookupFailed: (host, reason) =>
         log('warn', "the name of a host can't be looked up: the addresses known so far are used", { host, reason }),

@@ -3,6 +3,7 @@
 
 import type { CertificateExpiry } from './certificate-expiry.js';
 import type { Clock } from './clock.js';
+import type { FleetFigures } from './fleet-figures.js';
 import type { Log } from './log.js';
 import type { Algorithm, Costs, Maintenance, OperatorState, Role, Stamp } from './model.js';
 import type { Commands } from './redis/connect.js';
@@ -84,6 +85,8 @@ export interface FleetSight {
   noMaster(): string;
   /** The interval of load messages, in ms. */
   exchangeIntervalMs(): number;
+  /** What this balancer measured of its own traffic, for when there is no master; term 0. */
+  ownFigures(): FleetFigures;
   /** Calls back for each event of the fleet that counts, until the function that it returns is called. */
   onEvent(listener: (event: FleetEvent) => void): () => void;
   /** The connection to the Redis that holds the fleet's data. */

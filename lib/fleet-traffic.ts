@@ -14,6 +14,7 @@ import type {
   TrafficFigures,
 } from './fleet-figures.js';
 import { FleetHistory } from './fleet-history.js';
+import type { MinuteFigures } from './minute-figures.js';
 import { MAX_POOLS } from './model.js';
 import { pickMatrixOf, RecentPicks } from './pick-matrix.js';
 import { SlowMinute } from './slow-minute.js';
@@ -33,15 +34,6 @@ interface Speaker {
   readonly said: readonly (readonly [TrafficSeries, Said])[];
   readonly ejected: readonly (readonly [host: string, reason: string])[];
   readonly picks: RecentPicks;
-}
-
-/** The figures of a pool or host over the last minute, as they stand in Redis. */
-export interface MinuteFigures {
-  readonly p50Ms: number | null;
-  readonly p99Ms: number | null;
-  readonly p999Ms: number | null;
-  /** Per second. */
-  readonly errorRps: number;
 }
 
 /** Merges the messages of balancers. */

@@ -25,6 +25,8 @@ export type ToFleet =
   | { readonly type: 'certificates'; readonly certificates: readonly CertificateExpiry[] }
   /** The slowest requests of the last second. */
   | { readonly type: 'slowest'; readonly requests: readonly OwnSlowRequest[] }
+  /** A host was ejected for failures of this balancer's requests, and why; null: it is let in again. */
+  | { readonly type: 'ejection'; readonly host: string; readonly reason: string | null }
   /** Load reports from response headers of hosts. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
   /** The explanation of a routing decision; the token is that of the `why` question. */

@@ -22,6 +22,8 @@ import { Candidacy } from './candidacy.js';
 import { createDocumentReader } from './document-reader.js';
 import { openFleetConnections } from './fleet-connections.js';
 import { EventListeners } from './event-listeners.js';
+import { EjectionEvents } from './ejection-events.js';
+import { FiguresSync } from './figures-sync.js';
 import { openFleetEvents } from './fleet-events.js';
 import { Heartbeats } from './heartbeats.js';
 import { HostsLink } from './hosts-link.js';
@@ -101,14 +103,16 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   const membership = new Membership(client, keys, config, columns, clock, signer);
   const names = new NameWatch({ name: membership.name, clock, count, log, post, sendHeartbeat: () => void sendHeartbeat() });
   const limits = new LimitSync({ config, columns, clock, count, post });
+  const publisher = new QuietPublisher(client, log);
+  const isHeard = (): boolean => membership.name.state === 'ours';
   const loads = new LoadSync({
-    publisher: new QuietPublisher(client, log),
+    publisher,
     signer,
     keys,
     config,
     columns,
     clock,
-    isHeard: () => membership.name.state === 'ours',
+    isHeard,
     limits,
   });
   const inband = new InbandReports(columns.reportedAt, Math.random);
@@ -131,6 +135,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       else keyWatch.onRefused(refused, claimed);
     },
     onApplied(applied) {
+      tableAtMs = clock();
       watch.heard();
       inband.onTable(applied);
       loads.onTable(applied, table.writer, clock());
@@ -180,6 +185,18 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     change: (changes) => void changeSettings(client, keys, changes).catch(() => undefined),
   });
 
+  const figures = new FiguresSync({
+    ...{ config, columns, publisher, signer, keys, clock, isHeard },
+    writer: table.writer,
+    balancers: () => heartbeats.balancers,
+  });
+  const ejections = new EjectionEvents({
+    balancer: config.name,
+    clock,
+    count,
+    announce: (event) => void (heartbeats.hasJoined && membership.announce(event)),
+  });
+  let tableAtMs = Number.NaN;
   let siteInForce: SiteInForce | null = null;
   const reader = createDocumentReader();
   const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
@@ -261,6 +278,10 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       remembered: settings.remembered,
       noMaster: watch.reason,
       fleetKey: ring.summary,
+      tableAgeMs: clock() - tableAtMs,
+      redisRttMs: heartbeats.roundTripMs ?? Number.NaN,
+      leaseMs: lease.state.phase === 'master' ? Math.max(0, lease.state.validUntilMs - clock()) : Number.NaN,
+      exchangeMs: loads.intervalMs(table.writer),
     }),
     onFleet({ order }) {
       inband.balancers = order.length;
@@ -324,7 +345,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
   return {
     sight: buildSight({
       ...{ config, columns, clock, count, log, client, keys, signer, ring, gate },
-      ...{ table, lease, redis, heartbeats, settings, loads, watch, membership },
+      ...{ table, lease, redis, heartbeats, settings, loads, watch, membership, figures },
       onEvent: listeners.add,
       certificates: () => certificates,
       inForce: () => siteInForce,
@@ -342,6 +363,8 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       signer,
       table,
       loads,
+      figures,
+      ejections,
       limits,
       inband,
       keyWatch,
@@ -361,6 +384,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       ownHosts.stop();
       reader.close();
       loads.stop();
+      figures.stop();
       let timeout: NodeJS.Timeout | undefined;
       await Promise.race([
         Promise.all([lease.stop().then(() => membership.leave()), site.saved, secrets.saved]),

@@ -13,6 +13,8 @@ import type { MessageSigner } from '../redis/sign.js';
 import type { Count } from '../table/counters.js';
 import type { ToPages } from '../console-messages.js';
 import type { ToFleet } from '../thread-messages.js';
+import type { EjectionEvents } from './ejection-events.js';
+import type { FiguresSync } from './figures-sync.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { HostsLink } from './hosts-link.js';
 import { type InbandReports, publishedReport } from './inband-reports.js';
@@ -36,6 +38,8 @@ export interface MainThreadOptions {
   readonly signer: MessageSigner;
   readonly table: TableSync;
   readonly loads: LoadSync;
+  readonly figures: FiguresSync;
+  readonly ejections: EjectionEvents;
   readonly limits: LimitSync;
   readonly inband: InbandReports;
   readonly keyWatch: KeyWatch;
@@ -53,7 +57,7 @@ export type ToFleetParts = Exclude<ToFleet, ToPages>;
 
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
 export function listenToMainThread(options: MainThreadOptions): (message: ToFleetParts) => void {
-  const { ring, gate, table, loads, limits, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
+  const { ring, gate, table, loads, figures, ejections, limits, keyWatch, why, hosts, lease, heartbeats, site, secrets } = options;
   return (message) => {
     switch (message.type) {
       case 'verdict':
@@ -61,6 +65,13 @@ export function listenToMainThread(options: MainThreadOptions): (message: ToFlee
         break;
       case 'hosts-known':
         table.admitKnown();
+        break;
+      case 'ejection':
+        figures.windows.onEjection(message.host, message.reason);
+        ejections.take(message.host, message.reason);
+        break;
+      case 'slowest':
+        figures.windows.onSlowest(message.requests);
         break;
       case 'inband-reports':
         publishInband(options, message.reports);

@@ -47,6 +47,12 @@ export interface HeartbeatFacts {
   readonly site: number | '';
   /** Why it does not apply the site that stands in Redis; '' while it does. */
   readonly siteRefused: string;
+  /** Time since a table last came, round trip of the last heartbeat, remaining lease: in ms, NaN where there is none. */
+  readonly tableAgeMs: number;
+  readonly redisRttMs: number;
+  readonly leaseMs: number;
+  /** The interval of load messages, in ms. */
+  readonly exchangeMs: number;
   /** The operators' settings, as last read. */
   readonly remembered: readonly RememberedHash[];
 }
@@ -137,7 +143,7 @@ export class Membership {
     return Math.max(0, slaves.indexOf(this.#config.name));
   }
 
-  #fields({ role, term, noMaster, fleetKey, site, siteRefused }: HeartbeatFacts): Record<string, string | number> {
+  #fields({ role, term, noMaster, fleetKey, site, siteRefused, ...times }: HeartbeatFacts): Record<string, string | number> {
     const { config, columns } = { config: this.#config, columns: this.#columns };
     const counts = readCounters(columns.counters);
     const { rps, cores } = this.#rates(counts.requests ?? 0);
@@ -159,6 +165,10 @@ export class Membership {
       inflight: Atomics.load(columns.header, HEADER.inflight),
       cpu: Number(cores.toFixed(3)),
       memory_bytes: process.memoryUsage.rss(),
+      table_age_ms: plainMs(times.tableAgeMs),
+      redis_rtt_ms: plainMs(times.redisRttMs),
+      lease_ms: plainMs(times.leaseMs),
+      exchange_ms: plainMs(times.exchangeMs),
     };
     for (const [name, count] of Object.entries(counts)) fields[counterField(name)] = count;
     return fields;
@@ -180,6 +190,11 @@ export class Membership {
     };
     return this.#lastRates;
   }
+}
+
+/** A time for people; empty where there is none. */
+function plainMs(ms: number): number | '' {
+  return Number.isNaN(ms) ? '' : Number(ms.toFixed(1));
 }
 
 /** CPU time of the whole process, all threads, in microseconds. */

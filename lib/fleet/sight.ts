@@ -4,6 +4,7 @@ import type { FleetSight } from '../fleet-sight.js';
 import { parseSettings } from '../redis/settings.js';
 import { WIDE_HEADER } from '../table/layout.js';
 import type { SiteInForce } from '../site-model.js';
+import type { FiguresSync } from './figures-sync.js';
 import type { Heartbeats } from './heartbeats.js';
 import { roleOf } from './lease.js';
 import type { LeaseDriver } from './lease-driver.js';
@@ -28,13 +29,14 @@ export interface SightParts
   readonly loads: LoadSync;
   readonly watch: MasterWatch;
   readonly membership: Membership;
+  readonly figures: FiguresSync;
   readonly inForce: () => SiteInForce | null;
 }
 
 /** Builds the sight of one fleet thread. */
 export function buildSight(parts: SightParts): FleetSight {
   const { config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent, certificates } = parts;
-  const { table, lease, redis, heartbeats, settings, loads, watch, membership, inForce } = parts;
+  const { table, lease, redis, heartbeats, settings, loads, watch, membership, figures, inForce } = parts;
   const startMs = clock();
   return {
     ...{ config, columns, clock, count, log, client, keys, signer, ring, gate, onEvent, certificates },
@@ -64,6 +66,7 @@ export function buildSight(parts: SightParts): FleetSight {
     order: () => heartbeats.order,
     noMaster: () => watch.reason,
     exchangeIntervalMs: () => loads.intervalMs(table.writer),
+    ownFigures: () => figures.windows.figures(),
     announce: (event) => membership.announce(event),
   };
 }

@@ -24,6 +24,7 @@ import type { Count } from '../table/counters.js';
 import { healthByPool } from '../config/pool-rules.js';
 import type { HealthRules, HostTls } from '../config/traffic-config.js';
 import { buildFlushTables } from './flush-tables.js';
+import { FiguresMaster } from './figures-master.js';
 import { Gathering } from './gathering.js';
 import { HostRegistry, TICK_MS } from './host-registry.js';
 import { LimitMaster } from './limit-master.js';
@@ -104,6 +105,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     limits: { onLoad: (message) => limits.onLoad(message) },
     onTaken: (isLoadAlone) => gathering.soon(isLoadAlone),
   });
+  const figures = new FiguresMaster({ client, publisher, keys, gate, signer, clock, count, term, mastership });
   const budget = new ExchangeBudget();
   let used = performance.eventLoopUtilization();
   /** What the log has said of hosts that not all balancers name. */
@@ -127,8 +129,12 @@ export function startMastership(options: MastershipOptions): Mastership {
   const sayDenial = logDenial(log, keys.reports);
   const subscription = openSubscription(
     options.address,
-    [keys.reports, keys.load],
+    [keys.reports, keys.load, keys.figures],
     (channel, text) => {
+      if (channel === keys.figures) {
+        figures.onMessage(text);
+        return;
+      }
       gathering.heard();
       intake.onMessage(channel, text);
     },
@@ -201,7 +207,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     const isQuiet = snapshot === null && stores.every(({ length }) => length === 0);
     const outcome = isQuiet
       ? publishTable(publisher, keys, message, signer)
-      : await writeHosts(client, keys, { message, snapshot, rows, ...pools }, Date.now(), signer);
+      : await writeHosts(client, keys, { message, snapshot, rows, ...pools, figures }, Date.now(), signer);
     isWriting = false;
     if (isStopped) return;
     switch (outcome.kind) {
@@ -256,6 +262,7 @@ export function startMastership(options: MastershipOptions): Mastership {
       costsAtMs = nowMs;
       void writeCosts(client, keys, term, registry.costEstimates()).catch(() => undefined);
     }
+    for (const name of figures.takeEjectionChanges()) stored.changed(name);
     stored.tick(nowMs);
     storedPools.tick(poolRowsOf(registry.rows(nowMs), site), nowMs);
     void strangers.tick(nowMs, client, keys, registry).then(() => gathering.soon());
@@ -314,6 +321,7 @@ export function startMastership(options: MastershipOptions): Mastership {
     checks?.stop();
     gathering.stop();
     limits.stop();
+    figures.stop();
     subscription.close();
   }
 
@@ -323,7 +331,10 @@ export function startMastership(options: MastershipOptions): Mastership {
       nameHosts();
       gathering.soon();
     },
-    onLeft: (balancer) => limits.leave(balancer),
+    onLeft(balancer) {
+      limits.leave(balancer);
+      figures.leave(balancer);
+    },
     onKeys() {
       isFullDue = true;
       gathering.soon();

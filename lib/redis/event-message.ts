@@ -35,6 +35,9 @@ export const EVENT_KINDS = [
   'site',
   // A balancer can't apply what stands there; the one before stays in force.
   'site-refused',
+  // A balancer's own requests failed on a host, and it sends none there for a while; or it sends some again.
+  'ejection-began',
+  'ejection-ended',
   // Sent by `meercat why`; the named balancer answers.
   'why-asked',
 ] as const;
@@ -90,7 +93,7 @@ export function decodeEvent(text: unknown): Decoded<FleetEvent> {
   if (!decoded.ok) return decoded;
   const { event, name, term, mastership, detail, version, by, asked } = decoded.value;
   if (!EVENT_KINDS.includes(event as EventKind)) return rejected('malformed');
-  const isNamed = (event as EventKind).startsWith('host-') ? isHostId : isName;
+  const isNamed = /^(host|ejection)-/.test(event as EventKind) ? isHostId : isName;
   if (!isNamed(name)) return rejected('name');
   if (term !== undefined && !isCount(term)) return rejected('malformed');
   if (mastership !== undefined && !isMastership(mastership)) return rejected('malformed');

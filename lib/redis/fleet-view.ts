@@ -31,6 +31,12 @@ export interface BalancerView {
   /** CPU of the balancer's process, in cores. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
+  /** Age of the host table that it routes on, round trip of its last heartbeat, and interval of its load messages, in ms. */
+  readonly tableAgeMs: number | null;
+  readonly redisRttMs: number | null;
+  readonly exchangeMs: number | null;
+  /** What remained of its lease when it last said so, in ms; null unless it is master. */
+  readonly leaseMs: number | null;
   /** The public ids of its fleet keys, the signing one first, and whether it accepts unsigned messages; '' without a key. */
   readonly fleetKey: string;
   /** Why it receives no tables from a master; '' while it does. */
@@ -271,6 +277,10 @@ function balancerView(name: string, hash: Hash): BalancerView {
     inflight: numberOf(hash.inflight),
     cpu: numberOf(hash.cpu),
     memoryBytes: numberOf(hash.memory_bytes),
+    tableAgeMs: numberOf(hash.table_age_ms),
+    redisRttMs: numberOf(hash.redis_rtt_ms),
+    exchangeMs: numberOf(hash.exchange_ms),
+    leaseMs: numberOf(hash.lease_ms),
     fleetKey: textOf(hash.fleet_key),
     noMaster: textOf(hash.no_master),
     site: versionOf(hash.site),

@@ -3,6 +3,7 @@
 // published without it: balancers drop messages of an older term.
 
 import { poolOf } from '../host-id.js';
+import type { HostMinute, MinuteFigures, MinutesSource } from '../minute-figures.js';
 import type { HostRow, HostTable, PoolRow, Stamp } from '../model.js';
 import { type Commands, reasonOf } from './connect.js';
 import type { Keys } from './keys.js';
@@ -34,6 +35,8 @@ export interface HostWrite {
   readonly pools?: readonly PoolRow[];
   /** The pools that there are no more. */
   readonly gonePools?: readonly string[];
+  /** The last minute of hosts and pools. */
+  readonly figures?: MinutesSource;
 }
 
 /** Outcome of a write. `fenced`: a newer master exists; `partial`: published, but Redis refused to store it. */
@@ -85,14 +88,15 @@ export async function writeHosts(
   nowEpochMs: number,
   signer?: MessageSigner,
 ): Promise<WriteOutcome> {
-  const { message, snapshot, rows, pools = [], gonePools = [] } = write;
+  const { message, snapshot, rows, pools = [], gonePools = [], figures } = write;
   const rowArgs = rows.flatMap((row) => {
-    const fields = hostFields(row, nowEpochMs);
+    const minute = figures?.host(row.name);
+    const fields = [...hostFields(row, nowEpochMs), ...minuteFields(minute), 'ejected_by', minute?.ejectedBy ?? 0];
     const heardAt = row.ageMs === null ? nowEpochMs : nowEpochMs - row.ageMs;
     return [row.name, Math.round(heardAt), fields.length, ...fields];
   });
   const poolArgs = pools.flatMap((pool) => {
-    const fields = poolFields(pool);
+    const fields = [...poolFields(pool), ...minuteFields(figures?.pool(pool.name))];
     return [pool.name, Math.round(nowEpochMs), fields.length, ...fields];
   });
   const text = encodeTable(message);
@@ -168,6 +172,13 @@ export async function readPoolNames(client: Commands, keys: Keys): Promise<strin
 /** The fields of a pool's hash. */
 function poolFields({ name, hosts, up, rps, inflight, algorithm }: PoolRow): (string | number)[] {
   return ['name', name, 'hosts', hosts, 'up', up, 'rps', Number(rps.toFixed(1)), 'inflight', inflight, 'algorithm', algorithm ?? ''];
+}
+
+/** The fields of the last minute: latencies in ms, errors per second. What is not known is empty. */
+function minuteFields(minute: MinuteFigures | HostMinute | undefined): (string | number)[] {
+  const { p50Ms = null, p99Ms = null, p999Ms = null, errorRps } = minute ?? {};
+  const ms = (value: number | null): string | number => (value === null ? '' : Number(value.toPrecision(4)));
+  return ['p50', ms(p50Ms), 'p99', ms(p99Ms), 'p999', ms(p999Ms), 'errors', errorRps === undefined ? '' : Number(errorRps.toFixed(2))];
 }
 
 /** The fields of a host's hash, in plain units. Unknown values are empty strings. */

@@ -22,6 +22,10 @@ export interface Keys {
   readonly load: string;
   readonly stats: string;
   readonly events: string;
+  /** What balancers tell the master of their traffic. */
+  readonly figures: string;
+  /** The whole fleet's figures: the channel, and the key that keeps the last ones. */
+  readonly view: string;
   balancer(name: string): string;
   host(name: string): string;
   pool(name: string): string;
@@ -49,6 +53,8 @@ export function buildKeys(namespace: string): Keys {
     load: `${namespace}:load`,
     stats: `${namespace}:stats`,
     events: `${namespace}:events`,
+    figures: `${namespace}:figures`,
+    view: `${namespace}:view`,
     balancer: (name) => `${namespace}:balancer:${name}`,
     host: (name) => `${namespace}:host:${name}`,
     pool: (name) => `${namespace}:pool:${name}`,

@@ -8,7 +8,7 @@ import { type CheckedMessage, type Expected, MessageChecker, type RefusedMessage
 import type { Signature } from './signature.js';
 
 /** The counters of one kind of message are called so: `reports_dropped_unsigned`, `reports_accepted_unsigned`. */
-export type CountedKind = 'messages' | 'reports' | 'loads';
+export type CountedKind = 'messages' | 'reports' | 'loads' | 'figures';
 
 /** A kind is said again after this time, if it goes on. */
 const SAY_AGAIN_MS = 60 * MINUTE;

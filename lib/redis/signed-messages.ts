@@ -2,9 +2,11 @@
 // from a balancer; a load message from the balancer it is about; a table from the master of its term; an event from whom
 // its kind belongs to. Invariant: with a fleet key, what a message says of its origin is what its signature says.
 
+import type { BalancerFigures, FleetFigures, StoredView } from '../fleet-figures.js';
 import type { HostTable, LoadMessage, Report } from '../model.js';
 import type { Decoded, Rejection } from './decode.js';
 import { decodeEvent, type EventKind, type FleetEvent, MAX_EVENT_LENGTH } from './event-message.js';
+import { decodeFigures, MAX_FIGURES_LENGTH } from './figures-message.js';
 import type { SenderRole } from './fleet-key.js';
 import { decodeLoad, MAX_LOAD_LENGTH } from './load-message.js';
 import type { MessageGate } from './message-gate.js';
@@ -12,6 +14,7 @@ import { decodeReport, MAX_REPORT_LENGTH } from './report-message.js';
 import { FRESH_FOR_MS, type RefusedMessage, type SignatureFault } from './sign.js';
 import { type Signature, withoutSignature } from './signature.js';
 import { decodeTable, MAX_TABLE_LENGTH } from './table-message.js';
+import { decodeStoredView, decodeView, MAX_VIEW_LENGTH } from './view-message.js';
 
 /** The content of a message, or why it does not count. What its signature claims is unproven where it was refused. */
 export type Opened<T> =
@@ -49,6 +52,35 @@ export function openLoad(gate: MessageGate, place: string, whole: string): Opene
   return opened(decoded, checked.claimed);
 }
 
+/** Opens the figures of a balancer from the channel `place`. */
+export function openFigures(gate: MessageGate, place: string, whole: string): Opened<BalancerFigures> {
+  const checked = gate.check(place, whole, { roles: ['balancer'], maxLength: MAX_FIGURES_LENGTH }, 'figures');
+  if (!checked.ok) return refused(checked);
+  const decoded = decodeFigures(checked.text);
+  if (decoded.ok && checked.by !== null && checked.by.sender !== decoded.value.balancer)
+    return refused(gate.refuse(place, 'role', checked.by, 'figures'));
+  return opened(decoded, checked.claimed);
+}
+
+/** Opens the figures of the whole fleet from the channel `place`. */
+export function openView(gate: MessageGate, place: string, whole: string): Opened<FleetFigures> {
+  const checked = gate.check(place, whole, { roles: ['master'], maxLength: MAX_VIEW_LENGTH });
+  if (!checked.ok) return refused(checked);
+  const decoded = decodeView(checked.text);
+  if (decoded.ok && checked.by !== null && checked.by.term !== decoded.value.term) return refused(gate.refuse(place, 'role', checked.by));
+  return opened(decoded, checked.claimed);
+}
+
+/** Opens the figures that are stored in the key `place`. */
+export function openStoredView(gate: MessageGate, place: string, whole: string): Opened<StoredView> {
+  const checked = gate.check(place, whole, { roles: ['master'], maxLength: MAX_VIEW_LENGTH, isStored: true });
+  if (!checked.ok) return refused(checked);
+  const decoded = decodeStoredView(checked.text);
+  if (decoded.ok && checked.by !== null && checked.by.term !== decoded.value.figures.term)
+    return refused(gate.refuse(place, 'role', checked.by));
+  return opened(decoded, checked.claimed);
+}
+
 /** How long a stored table counts: its key expires after a minute, and clocks may differ by another one. */
 const STORED_TABLE_MS = 2 * FRESH_FOR_MS;
 
@@ -69,6 +101,8 @@ export function roleOfEvent(kind: EventKind): SenderRole {
     case 'balancer-joined':
     case 'balancer-left':
     case 'site-refused':
+    case 'ejection-began':
+    case 'ejection-ended':
       return 'balancer';
     case 'host-drained':
     case 'host-ejected':
@@ -98,10 +132,11 @@ export function openEvent(gate: MessageGate | undefined, place: string, whole: s
   if (!checked.ok) return refused(checked);
   const decoded = decodeEvent(checked.text);
   if (!decoded.ok || checked.by === null) return opened(decoded, checked.claimed);
-  const { kind, name, term = 0 } = decoded.value;
+  const { kind, name, term = 0, by = '' } = decoded.value;
   const { role, sender, term: signedTerm } = checked.by;
   const isOfMaster = kind === 'master-elected' || kind === 'master-released';
-  if (role !== roleOfEvent(kind) || (isOfMaster && (sender !== name || term !== signedTerm)))
+  const isEjection = kind === 'ejection-began' || kind === 'ejection-ended';
+  if (role !== roleOfEvent(kind) || (isEjection && sender !== by) || (isOfMaster && (sender !== name || term !== signedTerm)))
     return refused(gate.refuse(place, 'role', checked.by));
   return opened(decoded, checked.claimed);
 }

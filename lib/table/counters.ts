@@ -101,6 +101,8 @@ export const COUNTERS = [
   'sites_applied',
   'sites_refused',
   'events_dropped',
+  'views_dropped',
+  'ejection_events_dropped',
   // Fleet: signatures of tables, events and settings.
   'messages_dropped_unsigned',
   'messages_dropped_altered',
@@ -137,7 +139,12 @@ export const COUNTERS = [
   'loads_dropped_version',
   'loads_dropped_name',
   'limit_reports_dropped',
-  // Hosts: signatures of reports and load messages.
+  'figures_taken',
+  'figures_dropped_malformed',
+  'figures_dropped_oversized',
+  'figures_dropped_version',
+  'figures_dropped_old',
+  // Hosts: signatures of reports, load messages and figures.
   'reports_dropped_unsigned',
   'reports_dropped_altered',
   'reports_dropped_key',
@@ -152,6 +159,13 @@ export const COUNTERS = [
   'loads_dropped_replayed',
   'loads_dropped_clock',
   'loads_accepted_unsigned',
+  'figures_dropped_unsigned',
+  'figures_dropped_altered',
+  'figures_dropped_key',
+  'figures_dropped_role',
+  'figures_dropped_replayed',
+  'figures_dropped_clock',
+  'figures_accepted_unsigned',
   // Hosts: the rest.
   'writes_fenced',
   'writes_failed',

@@ -19,6 +19,7 @@ const BALANCER: BalancerView = {
   term: 3,
   rps: 12.34,
   inflight: 2,
+  ...{ tableAgeMs: 12, redisRttMs: 0.4, exchangeMs: 12, leaseMs: null },
   cpu: 0.126,
   fleetKey: '',
   noMaster: '',

@@ -45,6 +45,10 @@ const withStage = (fn: (stage: Stage) => Promise<void>) =>
                 fleetKey: '',
                 noMaster: '',
                 site: '',
+                tableAgeMs: 12.34,
+                redisRttMs: 0.5,
+                leaseMs: Number.NaN,
+                exchangeMs: 12,
                 siteRefused: '',
                 remembered: [{ key: KEYS.settings, fields }],
               });

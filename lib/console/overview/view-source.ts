@@ -2,30 +2,29 @@
 
 import type { FleetFigures, StoredView } from '../../fleet-figures.js';
 import type { FleetSight } from '../../fleet-sight.js';
+import { parseRedisAddress } from '../../redis/address.js';
+import { openSubscription } from '../../redis/connect.js';
+import { openView } from '../../redis/signed-messages.js';
+import { readView } from '../../redis/view-store.js';
 
-/** Listens to what the master publishes, until it is closed. */
-export function listenToView(_sight: FleetSight, _onFigures: (figures: FleetFigures) => void): { close(): void } {
-  return { close: () => undefined };
+/** Listens to what the master publishes, until it is closed. Nothing is received while nobody looks. */
+export function listenToView(sight: FleetSight, onFigures: (figures: FleetFigures) => void): { close(): void } {
+  const { config, keys, gate, count } = sight;
+  const address = parseRedisAddress(config.redis[0] as string);
+  return openSubscription(address, [keys.view], (_channel, text) => {
+    const opened = openView(gate, keys.view, text);
+    if (opened.ok) onFigures(opened.value);
+    // The gate has counted the others.
+    else if (!opened.isCounted) count('views_dropped');
+  });
 }
 
-/** Reads what the master stored; null for nothing, or what does not count. */
-export async function readStoredView(_sight: FleetSight): Promise<StoredView | null> {
-  return Promise.resolve(null);
+/** Reads what the master stored; null for nothing, or what does not count. Rejects if Redis is unreachable. */
+export function readStoredView({ client, keys, gate }: FleetSight): Promise<StoredView | null> {
+  return readView(client, keys, gate);
 }
-
-const NONE = { p50Ms: null, p99Ms: null, p999Ms: null };
 
 /** What this balancer measured itself. */
-export function ownFigures({ config, clock: _clock }: FleetSight): FleetFigures {
-  return {
-    term: 0,
-    mastership: '',
-    atMs: Date.now(),
-    balancers: [config.name],
-    total: { rps: 0, errorRps: 0, inflight: 0, second: NONE, minute: NONE, quarterHour: NONE },
-    pools: [],
-    hosts: [],
-    picks: { balancers: [], hosts: [], picks: [] },
-    slowest: [],
-  };
+export function ownFigures(sight: FleetSight): FleetFigures {
+  return sight.ownFigures();
 }
