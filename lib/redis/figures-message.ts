@@ -65,7 +65,7 @@ export function decodeSlow(entry: unknown, balancer: string): SlowRequest | unde
 }
 
 function isSlowRequest({ id, atMs, durationMs, className, pool, host, status }: SlowRequest): boolean {
-  if (typeof id !== 'string' || !REQUEST_ID.test(id) || !isClassName(className)) return false;
+  if (typeof id !== 'string' || !REQUEST_ID.test(id) || !(className === '' || isClassName(className))) return false;
   if (!isTime(atMs) || !isTime(durationMs) || !isCount(status) || status > 999) return false;
   return isPoolOrNone(pool) && (host === '' || isHostId(host));
 }

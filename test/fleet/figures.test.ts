@@ -37,7 +37,7 @@ async function withStage(fn: (stage: Stage) => Promise<void>): Promise<void> {
           }, Number(delayMs));
         },
         ({ url }) => {
-          const flags = { redis: [redis.url], statics: [{ name: 'h1', url }], ejectAfter: 3, ejectTimeMs: 500 };
+          const flags = { redis: [redis.url], statics: [{ name: 'h1', url }], ejectAfter: 3, ejectTimeMs: 3000 };
           return withBalancer({ ...flags, name: 'b1' }, async (b1) => {
             await b1.becomes('master');
             await withBalancer({ ...flags, name: 'b2' }, async (b2) => {
@@ -74,20 +74,20 @@ test('the last minute of a pool and of its host in Redis agrees with what client
     const { client } = stage;
     const times = await timesOf(
       stage,
-      Array.from({ length: 60 }, (_, i) => (i % 10 === 9 ? '/200/150' : '/200/20')),
+      Array.from({ length: 60 }, (_, i) => (i % 20 === 19 ? '/200/500' : '/200/20')),
     );
     const read = async (): Promise<(number | null)[]> => {
       const { pools, hosts } = await readFleet(client, KEYS);
       return [pools[0]?.p50Ms ?? null, pools[0]?.p99Ms ?? null, hosts[0]?.p50Ms ?? null, hosts[0]?.p99Ms ?? null];
     };
     // All of them have arrived once the quantile is one of the slow tenth.
-    await until(async () => ((await read())[1] ?? 0) > 100, { timeoutMs: SLOW_MS, what: 'the slow ones in Redis' });
+    await until(async () => ((await read())[1] ?? 0) > 450, { timeoutMs: SLOW_MS, what: 'the slow ones in Redis' });
     const [p50 = 0, p99 = 0, hostP50 = 0, hostP99 = 0] = (await read()) as number[];
     const [fastest, median, slowest] = [times[0], times[30], times.at(-1)] as [number, number, number];
     // A bucket's middle is within 5 %; a client sees a little more than the balancer.
     assert.ok(p50 >= 19 && p50 <= median * 1.05 && fastest > 19, `p50 ${p50}, clients ${median}`);
-    assert.ok(p99 >= 142 && p99 <= slowest * 1.05, `p99 ${p99}, clients ${slowest}`);
-    assert.ok(hostP50 >= 19 && hostP50 <= median * 1.05 && hostP99 >= 142 && hostP99 <= slowest * 1.05, `host ${hostP50} ${hostP99}`);
+    assert.ok(p99 >= 475 && p99 <= slowest * 1.05, `p99 ${p99}, clients ${slowest}`);
+    assert.ok(hostP50 >= 19 && hostP50 <= median * 1.05 && hostP99 >= 475 && hostP99 <= slowest * 1.05, `host ${hostP50} ${hostP99}`);
     assert.is(await client.hget(KEYS.pool('default'), 'p99'), String(p99));
   }));
 
@@ -105,13 +105,13 @@ test('the master publishes what both balancers did, and stores it', () =>
       { timeoutMs: SLOW_MS, everyMs: 50, what: () => `picks of both, not ${JSON.stringify(lastView(stage)?.picks)}` },
     );
     const view = lastView(stage) as FleetFigures;
-    assert.ok(rounds > 0 && view.total.rps > 0 && view.total.minute.p50Ms !== null);
+    assert.ok(rounds > 0 && view.total.rps > 0 && view.total.minute.p50Ms !== null, JSON.stringify(view));
     assert.equal(
       [view.balancers, view.pools.map(({ name }) => name), view.hosts.map(({ name }) => name)],
       [['b1', 'b2'], ['default'], ['h1']],
     );
     assert.is(view.hosts[0]?.p99Share, 1);
-    assert.ok(view.slowest.every(({ className }) => className.startsWith('GET ')) && view.slowest.length > 0);
+    assert.ok(view.slowest.every(({ pool, host }) => pool === 'default' && host === 'h1') && view.slowest.length > 0);
     await until(
       async () => {
         await timesOf(stage, ['/200/0']);

@@ -219,7 +219,7 @@ export const BAD_FIGURES: Readonly<Record<string, readonly string[]>> = {
       OK_SLOW.with(1, -1),
       OK_SLOW.with(1, '1'),
       OK_SLOW.with(2, -1),
-      OK_SLOW.with(3, ''),
+      OK_SLOW.with(3, 'x'.repeat(371)),
       OK_SLOW.with(3, 'GET /\n'),
       OK_SLOW.with(4, 'a b'),
       OK_SLOW.with(5, '__proto__'),
