@@ -135,7 +135,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       else keyWatch.onRefused(refused, claimed);
     },
     onApplied(applied) {
-      tableAtMs = clock();
       watch.heard();
       inband.onTable(applied);
       loads.onTable(applied, table.writer, clock());
@@ -196,7 +195,6 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
     count,
     announce: (event) => void (heartbeats.hasJoined && membership.announce(event)),
   });
-  let tableAtMs = Number.NaN;
   let siteInForce: SiteInForce | null = null;
   const reader = createDocumentReader();
   const secrets = openSecretSync(data, { client, keys, ring, log, post, isMaster: () => lease.state.phase === 'master' });
@@ -278,7 +276,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       remembered: settings.remembered,
       noMaster: watch.reason,
       fleetKey: ring.summary,
-      tableAgeMs: clock() - tableAtMs,
+      tableAgeMs: table.ageMs() ?? Number.NaN,
       redisRttMs: heartbeats.roundTripMs ?? Number.NaN,
       leaseMs: lease.state.phase === 'master' ? Math.max(0, lease.state.validUntilMs - clock()) : Number.NaN,
       exchangeMs: loads.intervalMs(table.writer),
