@@ -211,7 +211,7 @@ test('each pool of the site has a hash, which goes with the pool, and meercat st
           await holds('cache', { name: 'cache', hosts: '0', up: '0', rps: '0', inflight: '0', algorithm: '' });
           await until(async () => Number(await client.hget(KEYS.pool('web'), 'rps')) > 0 || undefined, { timeoutMs: SLOW_MS });
           const { stdout } = await meercatHere(['status', '--redis', redis.url, '--namespace', KEYS.namespace]);
-          assert.match(stdout, /^POOL +HOSTS +UP .*\ncache +0 +0 +0\.0 +0 +-\nweb +2 +1 +[\d.]+ +\d+ +resource$/m);
+          assert.match(stdout, /^POOL +HOSTS +UP .*\ncache +0 +0 +0\.0 +0 .* -\nweb +2 +1 +[\d.]+ +\d+ .* resource$/m);
           await apply(client, { pools: { cache: {} }, routes: [{ to: 'cache' }] });
           await until(async () => (await client.exists(KEYS.pool('web'))) === 0 || undefined, { timeoutMs: SLOW_MS });
           assert.equal(await client.zrange(KEYS.pools, '0', '-1'), ['cache']);

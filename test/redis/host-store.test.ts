@@ -96,6 +96,11 @@ test('a flush publishes the change, writes the hosts with their TTLs, and stores
       named_by: '',
       not_named_by: '',
       reported: '2026-01-02T03:04:05.000Z',
+      p50: '',
+      p99: '',
+      p999: '',
+      errors: '',
+      ejected_by: '0',
     });
     assert.equal([await client.hget(KEYS.host('api/h1'), 'pool'), await readHostNames(client, KEYS)], ['api', ['api/h1', 'h1', 's1']]);
     const { cpu, agent, reported, state } = await client.hgetall(KEYS.host('s1'));
@@ -302,6 +307,10 @@ test('pools are stored beside the hosts, and removed, and a fenced master stores
       rps: '7.4',
       inflight: '4',
       algorithm: 'adaptive',
+      p50: '',
+      p99: '',
+      p999: '',
+      errors: '',
     });
     const ttlMs = await client.pttl(KEYS.pool('web'));
     assert.ok(ttlMs > 0 && ttlMs <= HOST_TTL_MS, String(ttlMs));
