@@ -5,7 +5,7 @@ import { readKeyRing } from '../config/key-file.js';
 import { MeercatError } from '../errors.js';
 import type { Commands } from '../redis/connect.js';
 import { ACCEPT_UNSIGNED, type KeyRing } from '../redis/fleet-key.js';
-import { readFleet } from '../redis/fleet-view.js';
+import { readBalancers } from '../redis/fleet-view.js';
 import type { Keys } from '../redis/keys.js';
 import { MessageSigner } from '../redis/sign.js';
 
@@ -27,7 +27,7 @@ export async function signerOf(client: Commands, keys: Keys, ring: KeyRing, send
 }
 
 async function checkAccepted(client: Commands, keys: Keys, ring: KeyRing): Promise<void> {
-  const { balancers } = await readFleet(client, keys).catch(() => ({ balancers: [] }));
+  const balancers = await readBalancers(client, keys).catch(() => []);
   const keyed = balancers.filter(({ fleetKey }) => fleetKey !== '');
   const [id = ''] = ring.ids;
   const deaf = keyed.filter(({ fleetKey }) =>

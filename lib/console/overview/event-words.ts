@@ -44,7 +44,7 @@ export function eventSentence({ kind, name, term, detail = '', version, by = '' 
     case 'maintenance-ended':
       return `The maintenance of pool ${name} was ended${who}`;
     case 'algorithm-set':
-      return `The algorithm of the fleet was set${detail === '' ? '' : ` to ${detail}`}${by === '' ? '' : who}`;
+      return `The algorithm of the ${name} was set${detail === '' ? '' : ` to ${detail}`}${by === '' ? '' : who}`;
     case 'restart-requested':
       return `A rolling restart was requested${by === '' && !detail.startsWith('by ') ? '' : who}`;
     case 'restart-began':
