@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeReport } from '../lib/redis/report-message.js';
 import { keepThread } from '../lib/threads.js';
-import { BAD_EVENTS, BAD_LOADS, BAD_REPORTS, BAD_TABLES, json, OK_EVENT, OK_REPORT } from './support/bad-messages.js';
+import { BAD_EVENTS, BAD_FIGURES, BAD_LOADS, BAD_REPORTS, BAD_TABLES, json, OK_EVENT, OK_REPORT } from './support/bad-messages.js';
 import { until, withServer } from './support/brackets.js';
 import { deliverReport, KEYS, sendUntil, SLOW_MS, statusCounts, statusOf } from './support/fleet.js';
 import { ask } from './support/http-client.js';
@@ -72,6 +72,7 @@ const DROPPED: readonly Step<Victim>[] = [
       assert.is(await victim.client.hget(KEYS.host('good'), 'inflight'), '0');
     },
   ],
+  ['invalid figures of balancers are dropped', (victim) => areDropped(victim, KEYS.figures, BAD_FIGURES)],
   ['invalid host tables are dropped, whoever published them', (victim) => areDropped(victim, KEYS.stats, BAD_TABLES)],
   [
     'invalid events are dropped, and a forged one does no lasting harm',
