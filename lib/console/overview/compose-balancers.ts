@@ -36,7 +36,7 @@ function rowOf(view: BalancerView, rank: number, master: string | null, isFresh:
   const { name, url, version, rps, inflight, cpu, memoryBytes, term, site } = view;
   const base = { name, rank, isSelf: false, role: name === master ? 'master' : 'slave', url, version } as const;
   if (!isFresh) return { ...base, ...UNKNOWN };
-  const [leaseMs, tableAgeMs, redisRttMs] = [null, null, null];
+  const { leaseMs, tableAgeMs, redisRttMs } = view;
   return {
     ...base,
     ...{ rps, inflight, cpu, memoryBytes, term, site, tableAgeMs, redisRttMs },
@@ -64,7 +64,7 @@ function ownRow({ noMaster, ...self }: SelfFacts, rank: number, view: BalancerVi
     ...self,
     rank,
     isSelf: true,
-    tableAgeMs: null,
+    tableAgeMs: isFresh ? (view?.tableAgeMs ?? null) : null,
     rps: isFresh ? (view?.rps ?? null) : null,
     cpu: isFresh ? (view?.cpu ?? null) : null,
     memoryBytes: isFresh ? (view?.memoryBytes ?? null) : null,

@@ -8,7 +8,7 @@ export function eventSentence({ kind, name, term, detail = '', version, by = '' 
   const reason = detail === '' ? '' : `: ${detail}`;
   // Commands say in their detail who they are, the console in `by`.
   const who = by === '' ? (detail.startsWith('by ') ? ` ${detail}` : ' by an operator') : ` by ${by}`;
-  switch (kind as string) {
+  switch (kind) {
     case 'balancer-joined':
       return `${name} joined the fleet`;
     case 'balancer-left':

@@ -60,4 +60,22 @@ test('What an operator did says who did it', () => {
   assert.is(eventSentence({ kind: 'site', name: 'fleet', version: 4, by: 'ann@ops' }), 'Site version 4 was applied by ann@ops');
 });
 
+test('What several balancers find out about one host within two seconds is one event', () => {
+  const ring = new EventsRing();
+  const ejected = (by: string): FleetEvent => ({ kind: 'ejection-began', name: 'h7', detail: 'connect_failed', by });
+  assert.is(ring.add(ejected('b1'), 0), true);
+  assert.is(ring.add(ejected('b2'), 1500), true);
+  assert.is(ring.add(ejected('b2'), 1600), false, 'it has said so');
+  assert.is(ring.add({ ...ejected('b3'), name: 'h8' }, 1700), true);
+  assert.is(ring.add(ejected('b3'), 2001), true);
+  assert.equal(
+    ring.list(3000).map(({ text }) => text),
+    [
+      'Host h7 is ejected by b3: connect_failed',
+      'Host h8 is ejected by b3: connect_failed',
+      'Host h7 is ejected by b1, b2: connect_failed',
+    ],
+  );
+});
+
 test.run();

@@ -5,10 +5,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { operate } from '../../../lib/console/operator.js';
 import type { Overview } from '../../../lib/overview.js';
-import { type TestRedis, until, withRedis, withServer } from '../../support/brackets.js';
+import { type TestRedis, type TestServer, until, withRedis, withServer } from '../../support/brackets.js';
 import { eventWhere, withEventStream } from '../../support/event-stream.js';
 import { KEYS, NO_REDIS, SHORT_LEASE_MS, SLOW_MS, type TestBalancer, withBalancer } from '../../support/fleet.js';
-import { ask } from '../../support/http-client.js';
+import { ask, withLoad } from '../../support/http-client.js';
 
 const test = suite('overview of a fleet');
 
@@ -18,6 +18,7 @@ interface Stage {
   readonly first: TestBalancer;
   /** The one that is asked. */
   readonly second: TestBalancer;
+  readonly hosts: Readonly<Record<'a' | 'b', TestServer>>;
   /** The fleet as the second one shows it, once this holds. */
   shows(what: string, is: (overview: Overview) => boolean): Promise<Overview>;
 }
@@ -48,6 +49,7 @@ function withStage(fn: (stage: Stage) => Promise<void>, leaseTtlMs = SHORT_LEASE
                   redis,
                   first,
                   second,
+                  hosts: { a, b },
                   async shows(what, is) {
                     let last: Overview | undefined;
                     return until(async () => is((last = await overviewOf(second))) && last, {
@@ -123,6 +125,51 @@ test('The page is there, and says what the fleet is', () =>
     assert.ok(modules.length > 0);
     for (const path of modules) assert.is((await ask(second.balancer.consolePort, { path })).status, 200, path);
   }));
+
+test('The traffic of all balancers shows on any: rates, latencies, who picks whom, the slowest requests', () =>
+  withStage(
+    ({ first, second, shows }) =>
+      withLoad(first.port, () =>
+        withLoad(second.port, async () => {
+          const fleet = await shows('the whole traffic', ({ isOwnOnly, picks, history, pools, slowest }) => {
+            const isSeen = pools[0]?.hosts.every(
+              ({ rps, minute, rpsHistory }) => (rps ?? 0) > 0 && minute.p99Ms !== null && rpsHistory.length > 1,
+            );
+            return !isOwnOnly && picks.balancers.length === 2 && history.length > 0 && isSeen === true && slowest.length === 20;
+          });
+          assert.ok(fleet.total.rps > 0);
+          assert.ok((fleet.total.minute.p99Ms ?? 0) >= (fleet.total.minute.p50Ms ?? 0));
+          assert.equal(fleet.picks.hosts.toSorted(), ['a', 'b']);
+          assert.ok(fleet.picks.picks.flat().every((picks) => picks > 0));
+          const hostRps = fleet.pools[0]?.hosts.reduce((sum, { rps }) => sum + (rps ?? 0), 0) ?? 0;
+          assert.ok(Math.abs(hostRps - fleet.total.rps) <= 0.5 * fleet.total.rps, `${hostRps} of the hosts, ${fleet.total.rps} in all`);
+          assert.equal([...new Set(fleet.slowest.map(({ balancer }) => balancer))].toSorted(), ['first', 'second']);
+        }),
+      ),
+    10_000,
+  ));
+
+test('A host that a balancer ejects shows with the reason, in the stream of another one too', () =>
+  withStage(async ({ first, second, shows, hosts }) => {
+    await shows('the hosts', ({ pools }) => pools[0]?.hosts.length === 2);
+    await withEventStream(second.balancer.consolePort, '/.meercat/stream', async (stream) => {
+      await eventWhere(stream, () => true, 'the whole');
+      hosts.a.server.close();
+      hosts.a.server.closeAllConnections();
+      await until(
+        async () =>
+          (await ask(first.port)).status === 200 && first.counter('ejections_connect_failed') + first.counter('ejections_reset') > 0,
+        {
+          timeoutMs: SLOW_MS,
+          what: 'an ejection',
+        },
+      );
+      await eventWhere(stream, (data) => data.includes('Host a is ejected by first: '), 'the ejection');
+    });
+    const { pools } = await shows('who ejected it', ({ pools: [pool] }) => pool?.hosts[0]?.ejectedBy.length === 1);
+    assert.is(pools[0]?.hosts[0]?.name, 'a', 'it is the worst');
+    assert.is(pools[0]?.hosts[0]?.ejectedBy[0]?.[0], 'first');
+  }, 10_000));
 
 test('A request that went through another balancer is explained, as text too, and questions are limited', () =>
   withStage(async ({ first, second }) => {
