@@ -6,7 +6,7 @@ import type { BalancerView } from '../../redis/fleet-view.js';
 /** What the balancer that is asked knows of itself, with or without Redis. */
 export type SelfFacts = Pick<
   OverviewBalancer,
-  'name' | 'url' | 'version' | 'role' | 'inflight' | 'term' | 'leaseMs' | 'redisRttMs' | 'site'
+  'name' | 'url' | 'version' | 'role' | 'inflight' | 'term' | 'leaseMs' | 'tableAgeMs' | 'redisRttMs' | 'site'
 > & {
   /** Why it hears no master; '' while it does. */
   readonly noMaster: string;
@@ -64,7 +64,6 @@ function ownRow({ noMaster, ...self }: SelfFacts, rank: number, view: BalancerVi
     ...self,
     rank,
     isSelf: true,
-    tableAgeMs: isFresh ? (view?.tableAgeMs ?? null) : null,
     rps: isFresh ? (view?.rps ?? null) : null,
     cpu: isFresh ? (view?.cpu ?? null) : null,
     memoryBytes: isFresh ? (view?.memoryBytes ?? null) : null,

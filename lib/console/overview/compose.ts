@@ -1,5 +1,8 @@
 // Puts an overview together from what the fleet thread knows, what was read from Redis, and the figures that are heard.
 
+import { basename } from 'node:path';
+import type { CertificateExpiry } from '../../certificate-expiry.js';
+import { MINUTE } from '../../clock.js';
 import type { TrafficFigures } from '../../fleet-figures.js';
 import type { FleetSight } from '../../fleet-sight.js';
 import { poolOfClassKey } from '../../host-id.js';
@@ -11,11 +14,14 @@ import { composePools } from './compose-pools.js';
 import type { EventsRing } from './events-ring.js';
 import type { FiguresFeed } from './figures-feed.js';
 import type { RedisReads } from './redis-reads.js';
-import type { Judged, Verdicts } from './verdict.js';
+import type { EndingCertificate, Judged, Verdicts } from './verdict.js';
 import { worstFirst } from './worst-first.js';
 
 /** Classes that are shown: those with most of the work. */
 const MAX_COSTS = 100;
+
+/** Two weeks, as the shipped alert has it. */
+const ENDS_SOON_MS = 14 * 24 * 60 * MINUTE;
 
 /** What an overview is composed of. */
 export interface OverviewParts {
@@ -57,9 +63,16 @@ export function composeOverview({ sight, feed, reads, events, verdicts, atMs }: 
     costs: reads.costs.slice(0, MAX_COSTS).map(costOf),
     slowest: figures?.slowest ?? [],
   };
-  const { verdict, slow } = verdicts.judge(judged);
+  const { verdict, slow } = verdicts.judge(judged, endingSoon(sight.certificates(), atMs));
   const sorted = (pool: OverviewPool): OverviewPool => ({ ...pool, hosts: worstFirst(pool.hosts, slow) });
   return { ...judged, verdict, pools: judged.pools.map(sorted) };
+}
+
+/** Those that end soon; renewing services do it a month before, so that something has failed by then. */
+function endingSoon(certificates: readonly CertificateExpiry[], atMs: number): EndingCertificate[] {
+  return certificates
+    .filter(({ notAfterMs }) => notAfterMs - atMs < ENDS_SOON_MS)
+    .map(({ file, notAfterMs }) => ({ name: basename(file), endsAtMs: notAfterMs }));
 }
 
 const NONE = { p50Ms: null, p99Ms: null, p999Ms: null };
@@ -83,6 +96,7 @@ function selfOf(sight: FleetSight, site: number | null): SelfFacts {
     inflight: Atomics.load(columns.header, HEADER.inflight),
     term,
     leaseMs: remainingMs === null ? null : Math.round(remainingMs),
+    tableAgeMs: sight.tableAgeMs(),
     redisRttMs: isUp ? rttMs : null,
     site,
     noMaster: sight.noMaster(),

@@ -57,7 +57,7 @@ export function eventSentence({ kind, name, term, detail = '', version, by = '' 
       return version === undefined ? `The site was changed${who}` : `Site version ${version} was applied${who}`;
     case 'site-refused':
       return `${name} refused the site${version === undefined ? '' : ` version ${version}`}${reason}`;
-    default:
+    case 'why-asked':
       return null;
   }
 }

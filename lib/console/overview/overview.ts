@@ -2,6 +2,7 @@
 // one, so that ten open dashboards cost what one does. For nobody nothing is composed, and nothing read.
 
 import { MINUTE, SECOND } from '../../clock.js';
+import { messageOf } from '../../errors.js';
 import type { FleetSight } from '../../fleet-sight.js';
 import type { Overview } from '../../overview.js';
 import { composeOverview } from './compose.js';
@@ -28,8 +29,7 @@ export interface OverviewSource {
 
 /** Opens the overview; the last events are kept from now on. */
 export function openOverview(sight: FleetSight): OverviewSource {
-  const overviews = new Overviews(sight);
-  return overviews;
+  return new Overviews(sight);
 }
 
 /** What is kept up while somebody looks. */
@@ -59,6 +59,8 @@ class Overviews implements OverviewSource {
   #composedAtMs = Number.NEGATIVE_INFINITY;
   #composing: Promise<Overview> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Why the last one could not be composed; '' when it was. */
+  #failure = '';
   /** Whether something happened since the last overview was begun. */
   #isOld = false;
   #isClosed = false;
@@ -104,8 +106,7 @@ class Overviews implements OverviewSource {
   async #tick(): Promise<void> {
     const { clock } = this.#sight;
     if (this.#subscribers.size > 0) {
-      const overview = await this.#compose();
-      for (const call of this.#subscribers) call(overview);
+      await this.#push();
       this.#schedule(this.#isOld ? MIN_INTERVAL_MS : SECOND);
     } else if (clock() - this.#lookedAtMs < LINGER_MS) {
       this.#schedule(LINGER_MS);
@@ -113,6 +114,20 @@ class Overviews implements OverviewSource {
       this.#watch?.close();
       this.#watch = undefined;
       this.#latest = undefined;
+    }
+  }
+
+  /** A fault of ours costs one overview, not the thread. */
+  async #push(): Promise<void> {
+    try {
+      const overview = await this.#compose();
+      for (const call of this.#subscribers) call(overview);
+      this.#failure = '';
+    } catch (error) {
+      const reason = messageOf(error);
+      if (reason !== this.#failure && !this.#isClosed)
+        this.#sight.log('error', 'the overview of the fleet could not be composed', { reason });
+      this.#failure = reason;
     }
   }
 
@@ -125,7 +140,9 @@ class Overviews implements OverviewSource {
 
   async #composeNow(): Promise<Overview> {
     const sight = this.#sight;
-    this.#lookedAtMs = sight.clock();
+    this.#lookedAtMs = this.#composedAtMs = sight.clock();
+    // A new connection would outlive the thread's parts.
+    if (this.#isClosed) throw new Error('this balancer stops');
     this.#watch ??= openWatch(sight);
     const { feed, reads } = this.#watch;
     this.#isOld = false;
