@@ -34,7 +34,7 @@ tr.master > .name { color: var(--accent); }
 .hosts thead .load { width: 17%; } .hosts thead .memory { width: 60px; } .hosts thead .age { width: 64px; } .hosts thead .errors { width: 56px; }
 .hosts thead .p50, .hosts thead .p99 { width: 62px; }
 .balancers thead .num { width: 54px; } .balancers thead .time, .balancers thead .rate { width: 72px; } .balancers thead .rank { width: 28px; }
-.hand { width: 46px; text-align: right; }
+.hand { width: 50px; text-align: right; }
 thead .hand { color: transparent; }
 [data-may-act=false] .hosts .hand { display: none; }
 .hand-button { line-height: 1; }

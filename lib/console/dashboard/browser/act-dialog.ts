@@ -47,11 +47,12 @@ export function openFleetActions(): void {
     label: algorithm,
     body: { act: 'algorithm', target: algorithm },
   }));
+  const own = { label: "each balancer's own", body: { act: 'algorithm', target: 'own' } };
   const restart = { label: 'Rolling restart', body: { act: 'restart', target: 'fleet' } };
   openDialog(
     'Fleet',
     build('p', {}, 'Algorithm of the whole fleet:'),
-    build('div', { class: 'row start' }, ...algorithms.map(choiceButton)),
+    build('div', { class: 'row start' }, ...[...algorithms, own].map(choiceButton)),
     build('p', {}, 'Restart all balancers, one after the other:'),
     build('div', { class: 'row start' }, choiceButton(restart)),
     decisionRow(),
