@@ -155,7 +155,7 @@ function poolOf(entry: unknown): PoolFigures | undefined {
 }
 
 function hostOf(entry: unknown): HostTrafficFigures | undefined {
-  if (!Array.isArray(entry) || entry.length > 13 + 2 * MAX_BALANCERS || entry.length % 2 === 0) return undefined;
+  if (!Array.isArray(entry) || entry.length > 13 + 2 * MAX_BALANCERS) return undefined;
   const [name, rps, errorRps, p99Share] = entry as unknown[];
   if (!isHostId(name) || !isRate(rps) || !isRate(errorRps) || !isAmount(p99Share, 1)) return undefined;
   const windows = readWindows(entry.slice(4, 13));

@@ -312,17 +312,28 @@ test('pools are stored beside the hosts, and removed, and a fenced master stores
       p999: '',
       errors: '',
     });
+    const minute = { p50Ms: 5.25, p99Ms: 123.456, p999Ms: null, errorRps: 0.126 };
+    const figures = {
+      pool: (name: string) => (name === 'api' ? minute : undefined),
+      host: (name: string) => (name === 'h1' ? { ...minute, ejectedBy: 2 } : undefined),
+    };
+    assert.equal(await write(2, { pools: [pool('api'), pool('web')], figures }), { kind: 'written' });
+    const fields = ['p50', 'p99', 'p999', 'errors'] as const;
+    assert.equal(await client.hmget(KEYS.pool('api'), ...fields), ['5.25', '123.5', '', '0.13']);
+    assert.equal(await client.hmget(KEYS.pool('web'), ...fields), ['', '', '', '']);
+    assert.equal(await client.hmget(KEYS.host('h1'), ...fields, 'ejected_by'), ['5.25', '123.5', '', '0.13', '2']);
+    assert.equal(await client.hmget(KEYS.host('api/h1'), ...fields, 'ejected_by'), ['', '', '', '', '0']);
     const ttlMs = await client.pttl(KEYS.pool('web'));
     assert.ok(ttlMs > 0 && ttlMs <= HOST_TTL_MS, String(ttlMs));
     assert.equal(await readPoolNames(client, KEYS), ['api', 'web']);
     const message = { ...buildTable(3, 2, []), gone: ['h1'] };
-    assert.equal(await write(2, { message, rows: [], pools: [{ ...pool('api'), algorithm: null }], gonePools: ['web', 'x'] }), {
+    assert.equal(await write(3, { message, rows: [], pools: [{ ...pool('api'), algorithm: null }], gonePools: ['web', 'x'] }), {
       kind: 'written',
     });
     assert.equal([await readPoolNames(client, KEYS), await readHostNames(client, KEYS)], [['api'], ['api/h1']]);
     assert.equal(await client.exists(KEYS.pool('web'), KEYS.host('h1'), KEYS.host('api/h1'), KEYS.pool('api')), 2);
     assert.is(await client.hget(KEYS.pool('api'), 'algorithm'), '');
-    assert.equal(await write(3, { pools: [pool('late')], gonePools: ['api'] }, 2), { kind: 'fenced', term: 3 });
+    assert.equal(await write(4, { pools: [pool('late')], gonePools: ['api'] }, 2), { kind: 'fenced', term: 3 });
     assert.equal(await readPoolNames(client, KEYS), ['api']);
   }));
 
