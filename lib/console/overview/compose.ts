@@ -79,9 +79,11 @@ const NONE = { p50Ms: null, p99Ms: null, p999Ms: null };
 const NO_TRAFFIC: TrafficFigures = { rps: 0, errorRps: 0, inflight: 0, second: NONE, minute: NONE, quarterHour: NONE };
 
 /** The master's name; null for none, and while Redis is away: its lease has ended, or will soon. */
-function masterOf(sight: FleetSight, { master }: RedisReads): string | null {
+function masterOf(sight: FleetSight, { master, heard }: RedisReads): string | null {
   if (sight.lease().role === 'master') return sight.config.name;
-  return sight.redis().isUp ? master : null;
+  if (!sight.redis().isUp) return null;
+  // Before the first read, or when one takes too long, the last heartbeat knows.
+  return heard.isFresh ? master : sight.masterName();
 }
 
 function selfOf(sight: FleetSight, site: number | null): SelfFacts {
