@@ -157,8 +157,9 @@ For each pick it shows the hosts that the policy looked at, the one that was tak
             just now; warming up: this request was none of its share
 and then in words why that host. A host that is down, drained or ejected can't be picked.
 
-A balancer remembers its last 4,096 requests as long as it runs. An id that a proxy in --trust gave is looked for
-on every balancer. A dry run draws at random again, as each request does: the next one may go elsewhere.
+A balancer remembers its last 4,096 requests as long as it runs. An id that a proxy in --trust gave is
+looked for on every balancer. A dry run draws at random again, as each request does: the next one may go
+elsewhere.
 
 ${JSON_ERRORS}
 ${helpEnd('0 told; 1 no such request (any more), it would be refused, nobody answered within 3 s, or Redis cannot be used', ...REDIS_VARIABLES)}`,

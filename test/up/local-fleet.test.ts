@@ -72,7 +72,7 @@ test('a whole fleet comes up, serves on every port, repairs itself, and leaves n
 
     // Without a terminal: one plain line per balancer, repeated, without control characters.
     await fleet.waitForLine(/^balancer b1 (master|slave) rps=\d+\.\d inflight=\d+$/, 10_000);
-    await fleet.waitForLine(/^host h2 up cpu=[\d.]+% memory=[\d.]+% inflight=\d+ rps=\d+\.\d$/);
+    await fleet.waitForLine(/^host h2 up cpu=[\d.]+% memory=[\d.]+% inflight=\d+ rps=\d+\.\d p99=\S+ errors=\S+$/);
     // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
     assert.not.match(fleet.lines.join('\n'), /\u001b/);
 
