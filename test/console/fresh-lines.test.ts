@@ -34,6 +34,14 @@ test('questions of `meercat why` are not shown, and say so', () => {
   assert.equal(textOf(lines, NOON_MS), ['12:00:00  Host h1 is up']);
 });
 
+test('what several balancers say of one host is one line', () => {
+  const lines = new FreshLines(LIFETIME_MS, 10);
+  for (const by of ['b1', 'b2']) lines.addEvent({ kind: 'ejection-began', name: 'h7', detail: 'errors', by }, NOON_MS);
+  const shown = textOf(lines, NOON_MS);
+  assert.is(shown.length, 1);
+  assert.match(shown[0] ?? '', /h7.*b1, b2/);
+});
+
 test('what a part of the fleet says cannot move the cursor or forge a line', () => {
   const lines = new FreshLines(LIFETIME_MS, 10);
   lines.addText('b1: \u001b[2J\u202eforged\n12:00:00  Host h1 is up', NOON_MS);
