@@ -76,7 +76,7 @@ test('`help COMMAND` is `COMMAND --help`; of a command that does not exist it sa
 
 test('what `why` and the commands of operators do not understand is said without the name of the program twice', async () => {
   const cases: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-    [['why', 'a b'], /^meercat: "a b" is neither an id of a request, .*, nor a method with a path \(meercat why GET \/path\)$/],
+    [['why', 'a b'], /^meercat: "a b" is neither the id of a request, .*, nor a method with a path \(meercat why GET \/path\)$/],
     [['why', 'GET', 'x'], /^meercat: "x" is no path: /],
     [['drain', '../x'], /^meercat: "..\/x" can't be the name of a host: letters, /],
   ];
