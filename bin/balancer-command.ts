@@ -11,6 +11,7 @@ import {
   DEFAULTS,
   machineName,
 } from '../lib/config/config.js';
+import { OTLP_HEADERS_VARIABLE } from '../lib/config/otlp.js';
 import { checkProcesses, type Member, memberConfig, parseMember } from '../lib/config/processes.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { captureConsole } from '../lib/library-output.js';
@@ -23,8 +24,11 @@ import { ENTRY, warnOf } from './commands.js';
 import type { UnknownVariable } from './flag.js';
 import { helpEnd, REDIS_VARIABLES } from './shared-flags.js';
 
-/** Adds the command; `unknown` gives the variables that no command knows, `consoleToken` the secret of the console. */
-export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[], consoleToken: () => string): Command {
+/** What the environment alone says: the secrets. */
+type Secrets = Pick<BalancerConfig, 'consoleToken' | 'otlpHeaders'>;
+
+/** Adds the command; `unknown` gives the variables that no command knows. */
+export function addBalancer(program: Command, unknown: () => readonly UnknownVariable[], secrets: () => Secrets): Command {
   const balancer = program
     .command('balancer')
     .description('run one balancer of a fleet')
@@ -47,9 +51,9 @@ Examples:
   meercat balancer --redis redis://10.0.0.1:6379               hosts come with their agents
   meercat balancer --host http://10.0.0.7:3000 --health-path /health
   meercat balancer --port 443 --tls-cert site.pem --tls-key site.key --processes 2 --access-log json
-${helpEnd('0 stopped in order; 1 it could not start, or was ended by force', `${CONSOLE_TOKEN_VARIABLE}, the secret of the console`, ...REDIS_VARIABLES)}`,
+${helpEnd('0 stopped in order; 1 it could not start, or was ended by force', `${CONSOLE_TOKEN_VARIABLE}, the secret of the console`, `${OTLP_HEADERS_VARIABLE}, headers of exports`, ...REDIS_VARIABLES)}`,
     )
-    .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown(), consoleToken()));
+    .action(({ member, ...flags }: BalancerRunFlags) => runBalancer(flags, member, unknown(), secrets()));
   for (const [heading, flags] of BALANCER_FLAGS) for (const flag of flags) balancer.addOption(optionOf(flag, heading));
   // For the processes that it starts, and nobody else.
   return balancer.addOption(new Option('--member <number,port>').argParser(parseMember).hideHelp());
@@ -59,9 +63,9 @@ type Flags = Readonly<Record<string, unknown>>;
 
 type BalancerRunFlags = Flags & { readonly member?: Member };
 
-/** The configuration that these flags make, with the token that has no flag; what was not given has its default. */
-function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string): BalancerConfig {
-  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', consoleToken };
+/** The configuration that these flags make, with the secrets that have no flags; what was not given has its default. */
+function configOf(given: Readonly<Record<string, unknown>>, secrets: Secrets): BalancerConfig {
+  const fields: Record<string, unknown> = { ...DEFAULTS, statics: [], name: '', ...secrets };
   for (const [, flags] of BALANCER_FLAGS) {
     for (const { field, flags: text } of flags) {
       const attribute = nameOf(text)
@@ -75,13 +79,8 @@ function configOf(given: Readonly<Record<string, unknown>>, consoleToken: string
   return fields as unknown as BalancerConfig;
 }
 
-async function runBalancer(
-  flags: Flags,
-  member: Member | undefined,
-  unknown: readonly UnknownVariable[],
-  consoleToken: string,
-): Promise<void> {
-  const config = checkRelations(configOf(flags, consoleToken));
+async function runBalancer(flags: Flags, member: Member | undefined, unknown: readonly UnknownVariable[], secrets: Secrets): Promise<void> {
+  const config = checkRelations(configOf(flags, secrets));
   checkProcesses(config);
   if (member !== undefined) return await runMember(memberConfig(config, member), member.number);
   const log = createLog(config.logLevel, config.name === '' ? `${machineName()}-${config.port}` : config.name);

@@ -3,6 +3,7 @@
 
 import { MINUTE } from '../lib/clock.js';
 import { DEFAULTS, formatStatuses, parseAuthority, parseLogLevel, parsePath, parseStatuses } from '../lib/config/config.js';
+import { parseOtlpEndpoint, parsePercent } from '../lib/config/otlp.js';
 import { ACCESS_LOG_FORMATS } from '../lib/config/traffic-config.js';
 import { LOG_LEVELS } from '../lib/log.js';
 import { count, duration, type FlagGroup, size, word } from './balancer-flag.js';
@@ -137,13 +138,33 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
     ],
   ],
   [
-    'Logs',
+    'Logs and traces',
     [
       word('accessLog', '--access-log', 'a line for each request', ACCESS_LOG_FORMATS, 'format'),
       {
         field: 'accessLogFile',
         flags: '--access-log-file <file>',
         help: 'where they go (default: standard output); reopened on SIGUSR2',
+        shown: '',
+      },
+      {
+        field: 'otlpEndpoint',
+        flags: '--otlp-endpoint <url>',
+        help: 'the OpenTelemetry collector that gets the spans of traced requests, over OTLP/HTTP as JSON; without a path, /v1/traces',
+        shown: '',
+        parse: (text) => parseOtlpEndpoint('--otlp-endpoint', text),
+      },
+      {
+        field: 'traceSamplePercent',
+        flags: '--trace-sample <percent>',
+        help: 'how many requests are traced, besides those whose traceparent says that they are: 1%, 0.1%',
+        shown: '0%',
+        parse: (text) => parsePercent('--trace-sample', text),
+      },
+      {
+        field: 'isServerTimingSent',
+        flags: '--server-timing',
+        help: 'say in Server-Timing of each answer how long it took: in queues, to connect, on the host, here',
         shown: '',
       },
       { field: 'logLevel', flags: '--log-level <level>', help: LOG_LEVELS.join(', '), shown: DEFAULTS.logLevel, parse: parseLogLevel },

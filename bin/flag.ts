@@ -3,6 +3,7 @@
 
 import { type Command, Option } from 'commander';
 import { CONSOLE_TOKEN_VARIABLE, parseSwitch } from '../lib/config/config.js';
+import { OTLP_HEADERS_VARIABLE } from '../lib/config/otlp.js';
 import { MeercatError } from '../lib/errors.js';
 import { ADDRESS_VARIABLES } from '../lib/redis/address.js';
 import { nearestWord } from '../lib/nearest.js';
@@ -125,7 +126,12 @@ export class FlagReader {
 
   /** The variables with our prefix that none of these commands has. */
   unknown(commands: readonly Command[]): UnknownVariable[] {
-    const known = [...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)), ...ADDRESS_VARIABLES, CONSOLE_TOKEN_VARIABLE];
+    const known = [
+      ...new Set(commands.flatMap(flagsOf).map(({ variable }) => variable)),
+      ...ADDRESS_VARIABLES,
+      CONSOLE_TOKEN_VARIABLE,
+      OTLP_HEADERS_VARIABLE,
+    ];
     return Object.keys(this.#variables)
       .filter((variable) => variable.startsWith(PREFIX) && !known.includes(variable) && !NOT_SETTINGS.test(variable))
       .map((variable) => ({ variable, nearest: withPrefix(nearestWord(withoutPrefix(variable), known.map(withoutPrefix))) }));

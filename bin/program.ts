@@ -2,6 +2,7 @@
 
 import { Command, CommanderError, Help, Option } from 'commander';
 import { CONSOLE_TOKEN_VARIABLE } from '../lib/config/config.js';
+import { OTLP_HEADERS_VARIABLE } from '../lib/config/otlp.js';
 import { MeercatError, messageOf } from '../lib/errors.js';
 import { readVersion } from '../lib/version.js';
 import { addBalancer } from './balancer-command.js';
@@ -89,7 +90,7 @@ ${helpEnd('0 done; 1 could not be done; 130, 143 simulate was ended by Ctrl-C or
   const balancer = addBalancer(
     program,
     () => unknown,
-    () => reader.readSecret(CONSOLE_TOKEN_VARIABLE),
+    () => ({ consoleToken: reader.readSecret(CONSOLE_TOKEN_VARIABLE), otlpHeaders: reader.readSecret(OTLP_HEADERS_VARIABLE) }),
   );
   const agent = addAgent(program, () => unknown);
   addFleetCommands(program);

@@ -28,6 +28,7 @@ import { ReasonLog } from './traffic/log/reason-log.js';
 import type { ExchangeContext } from './traffic/request/exchange-context.js';
 import { PickLog } from './traffic/log/pick-log.js';
 import { OwnSlowest } from './traffic/log/own-slowest.js';
+import { Tracer } from './traffic/request/tracer.js';
 import { Explainer } from './traffic/request/explainer.js';
 
 /** What the parts are made of. */
@@ -102,6 +103,7 @@ export function prepareRequests({
     onReports: (reports) => toFleet.post({ type: 'inband-reports', reports }),
   });
   shutdown.add(() => loads.stop());
+  const isTrustedAddress = buildTrust(config.trust);
   const picks = new PickLog();
   const slowest = new OwnSlowest();
   const shared: SharedContext = {
@@ -116,8 +118,19 @@ export function prepareRequests({
     tunnels: new Set(),
     memory,
     accessLog,
-    isTrusted: buildTrust(config.trust),
+    isTrusted: isTrustedAddress,
     reasonLog: config.logLevel === 'debug' ? new ReasonLog(log, clock) : undefined,
+    tracer:
+      config.otlpEndpoint === ''
+        ? undefined
+        : new Tracer({
+            share: config.traceSamplePercent / 100,
+            clock,
+            random: new Random(randomInt(2 ** 31)),
+            isTrustedAddress,
+            onRecords: (records, dropped) => toFleet.post({ type: 'traces', records, dropped }),
+          }),
+    isServerTimingSent: config.isServerTimingSent,
     ids: { log: picks, failures: new FailureLog(), prefix: instance.slice(0, 8) },
   };
   const affinities = new Affinities({

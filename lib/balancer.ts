@@ -9,6 +9,7 @@ import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
 import { type BalancerConfig, consolePortOf, formatDuration, machineName, reachableAddress } from './config/config.js';
 import { openKeyFile } from './config/key-file.js';
+import { readOtlpHeaders } from './config/otlp.js';
 import { dashboardFiles } from './console/dashboard/files.js';
 import { healthPages, type HealthFacts } from './console/health.js';
 import { guardReports } from './console/guard-reports.js';
@@ -194,6 +195,7 @@ export async function startBalancer(
     dnsServers: config.dnsServers,
     health: healthRulesOf(config),
     tls: hostTls,
+    otlp: config.otlpEndpoint === '' ? null : { url: config.otlpEndpoint, headers: readOtlpHeaders(config.otlpHeaders) },
   };
 
   const giveFleetKey = startThreads({
@@ -259,6 +261,7 @@ export async function startBalancer(
       await new Promise((resolve) => setTimeout(resolve, config.drainDelayMs));
     }
     const left = await traffic.drain(config.drainTimeoutMs);
+    context.tracer?.flush();
     if (left > 0) log('warn', 'requests were still in flight when the time was up', { requests: left });
   });
 

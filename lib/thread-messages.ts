@@ -13,6 +13,7 @@ import type { KeyDemand } from './routing/limit-types.js';
 import type { Site, SiteInForce, StoredSite } from './site-model.js';
 import type { NamedPool } from './table/pool-indexes.js';
 import type { SlotHost } from './table/slots.js';
+import type { TraceRecord } from './trace-records.js';
 import type { HealthRules, HostTls } from './config/traffic-config.js';
 
 /** From the main thread to the fleet thread. */
@@ -27,6 +28,8 @@ export type ToFleet =
   | { readonly type: 'slowest'; readonly requests: readonly OwnSlowRequest[] }
   /** A host was ejected for failures of this balancer's requests, and why; null: it is let in again. */
   | { readonly type: 'ejection'; readonly host: string; readonly reason: string | null }
+  /** Traced requests, and how many were not traced as there were too many. */
+  | { readonly type: 'traces'; readonly records: readonly TraceRecord[]; readonly dropped: number }
   /** Load reports from response headers of hosts. */
   | { readonly type: 'inband-reports'; readonly reports: readonly InbandReport[] }
   /** The explanation of a routing decision; the token is that of the `why` question. */
@@ -156,6 +159,14 @@ export interface SiteSource {
   readonly stateDir: string;
 }
 
+/** Where spans are exported to. */
+export interface OtlpTarget {
+  /** The URL, with its path. */
+  readonly url: string;
+  /** Of every request, besides those of its body. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** The part of a balancer's configuration that its fleet and hosts threads need. */
 export interface ThreadConfig {
   readonly name: string;
@@ -179,6 +190,8 @@ export interface ThreadConfig {
   readonly health: HealthRules;
   /** For health checks of `https://` hosts. */
   readonly tls: HostTls;
+  /** Where spans are exported to; null: nowhere. */
+  readonly otlp: OtlpTarget | null;
 }
 
 /** The initial data of the fleet thread. */

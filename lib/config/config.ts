@@ -11,6 +11,7 @@ import { parseRedisAddress, type RedisAddress } from '../redis/address.js';
 import { isName, isNamespace, NAME_RULE, NAMESPACE_RULE } from '../redis/names.js';
 import { readRedisTls } from '../redis/tls.js';
 import { checkConsoleToken } from './console-token.js';
+import { OTLP_HEADERS_VARIABLE, readOtlpHeaders } from './otlp.js';
 import { MIN_MEMORY_LIMIT_BYTES, TRAFFIC_DEFAULTS, type TrafficConfig } from './traffic-config.js';
 import { formatSize, formatStatuses } from './values.js';
 
@@ -186,6 +187,11 @@ function checkTraffic(config: TrafficConfig): void {
   if (config.healthHost !== '' && config.healthPath === '') refuse('--health-host needs --health-path');
   if (formatStatuses(config.healthExpect) !== formatStatuses(DEFAULTS.healthExpect) && config.healthPath === '')
     refuse('--health-expect needs --health-path');
+  if (config.otlpEndpoint === '' && config.traceSamplePercent > 0)
+    refuse('--trace-sample needs --otlp-endpoint URL: spans must go somewhere');
+  if (config.otlpEndpoint === '' && config.otlpHeaders !== '')
+    refuse(`${OTLP_HEADERS_VARIABLE} needs --otlp-endpoint URL: there is nothing to send them with`);
+  readOtlpHeaders(config.otlpHeaders);
   if (config.accessLogFile !== '' && config.accessLog === 'off') refuse('--access-log-file needs --access-log common or json');
 }
 

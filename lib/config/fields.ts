@@ -7,6 +7,7 @@ import { ALGORITHMS } from '../model.js';
 import { isName, NAME_RULE, NAMESPACE_RULE, originOf } from '../redis/names.js';
 import type { BalancerConfig } from './config.js';
 import { parseMethods } from './methods.js';
+import { parseOtlpEndpoint } from './otlp.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from './traffic-config.js';
 import { discoveryFault, MAX_DISCOVERY_NAME, parseAddress, parseAuthority, parseCidr, parseDnsServer, parsePath } from './values.js';
 
@@ -190,4 +191,16 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   isLoadHeaderKept: yesOrNo('--keep-load-header'),
   accessLog: oneOf('--access-log', ACCESS_LOG_FORMATS),
   accessLogFile: text('--access-log-file', 'the name of a file, empty for standard output'),
+  otlpEndpoint: text(
+    '--otlp-endpoint',
+    'empty, or the URL of a collector, such as http://127.0.0.1:4318',
+    (value) => value === '' || isRead(parseOtlpEndpoint, value),
+  ),
+  otlpHeaders: { ...text('', 'headers as name=value, separated by commas, empty for none'), isSecret: true },
+  traceSamplePercent: {
+    flag: '--trace-sample',
+    allowed: 'a percentage from 0 to 100',
+    accepts: (value) => typeof value === 'number' && value >= 0 && value <= 100,
+  },
+  isServerTimingSent: yesOrNo('--server-timing'),
 };

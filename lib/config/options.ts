@@ -8,6 +8,7 @@ import { arePools, isName, MAX_POOLS_PER_HOST, NAME_RULE, originOf, POOL_RULE } 
 import { DEFAULT_POOL } from '../site-model.js';
 import { type BalancerConfig, checkFleet, checkRelations, DEFAULTS } from './config.js';
 import { type Field, FIELDS } from './fields.js';
+import { OTLP_HEADERS_VARIABLE } from './otlp.js';
 import { defaultHostName } from './values.js';
 
 /** What a program says of a balancer: any of the fields; those that are missing or undefined have their defaults. */
@@ -178,10 +179,11 @@ export function errorInFields(fields: FieldTable, error: unknown): unknown {
   const message = error.message
     // A program's configuration comes from the program alone.
     .replaceAll(
-      / \(or MEERCAT_[A-Z_]+\)| or (?:in )?MEERCAT_(?!CONSOLE)[A-Z_]+(?: and MEERCAT_[A-Z_]+)?|in MEERCAT_(?!CONSOLE)[A-Z_]+, or /g,
+      / \(or MEERCAT_[A-Z_]+\)| or (?:in )?MEERCAT_(?!CONSOLE|OTLP)[A-Z_]+(?: and MEERCAT_[A-Z_]+)?|in MEERCAT_(?!CONSOLE|OTLP)[A-Z_]+, or /g,
       '',
     )
     .replaceAll('MEERCAT_CONSOLE_TOKEN', 'consoleToken')
+    .replaceAll(OTLP_HEADERS_VARIABLE, 'otlpHeaders')
     .replaceAll(/--[a-z][a-z-]*/g, (flag) => names.get(flag) ?? flag);
   return new MeercatError(error.code, message, { cause: error });
 }

@@ -167,6 +167,14 @@ export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRul
   readonly accessLog: AccessLogFormat;
   /** The file of the access log; empty: standard output. */
   readonly accessLogFile: string;
+  /** Where spans are exported to, with its path; empty: nowhere, and no request is traced. */
+  readonly otlpEndpoint: string;
+  /** Headers of exports, from the environment: `key=value,…`. Never logged. */
+  readonly otlpHeaders: string;
+  /** The percentage of requests, from 0 to 100, that are traced although their client does not ask for it. */
+  readonly traceSamplePercent: number;
+  /** Answers say in Server-Timing how long they took and where. */
+  readonly isServerTimingSent: boolean;
 }
 
 /** The defaults of {@link TrafficConfig}. */
@@ -215,6 +223,10 @@ export const TRAFFIC_DEFAULTS = {
   isLoadHeaderKept: false,
   accessLog: 'off',
   accessLogFile: '',
+  otlpEndpoint: '',
+  otlpHeaders: '',
+  traceSamplePercent: 0,
+  isServerTimingSent: false,
 } as const satisfies TrafficConfig;
 
 /** How hosts with `https://` are verified; the content of the files, so that each thread can be handed it. */

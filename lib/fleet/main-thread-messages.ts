@@ -53,7 +53,7 @@ export interface MainThreadOptions {
 }
 
 /** The messages of the main thread that the parts of the fleet thread take. */
-export type ToFleetParts = Exclude<ToFleet, ToPages>;
+export type ToFleetParts = Exclude<ToFleet, ToPages | { readonly type: 'traces' }>;
 
 /** Builds what takes the messages of the main thread; `stop` is the caller's. */
 export function listenToMainThread(options: MainThreadOptions): (message: ToFleetParts) => void {

@@ -114,6 +114,10 @@ export const COUNTERS = [
   // Fleet: hosts behind DNS names.
   'dns_lookups_failed',
   'dns_addresses_dropped',
+  // Fleet: spans of traced requests.
+  'spans_exported',
+  'spans_dropped',
+  'spans_refused',
   // Fleet: the rest.
   'why_answered',
   'why_dropped',

@@ -51,6 +51,7 @@ test('fifty masterships leave no listener, connection or pending command behind'
         dnsServers: [],
         health: TRAFFIC_DEFAULTS,
         tls: { ca: undefined, isInsecure: false },
+        otlp: null,
       };
       const hosts = startHosts({ table: createTable(16), config, fleetKey: '', fleetPort }, () => undefined);
       const connections = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await client.info('clients'))?.[1]);

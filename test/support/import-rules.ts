@@ -14,6 +14,7 @@ const FOLDER_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   learning: ['routing', 'table'],
   config: ['redis'],
   health: ['config'],
+  otlp: ['table'],
   redis: ['routing', 'table', 'learning'],
   traffic: ['routing', 'table', 'learning', 'config', 'health'],
   discovery: ['table', 'config', 'health'],

@@ -101,6 +101,8 @@ export function buildTrafficStage(
     accessLog: undefined,
     isTrusted: buildTrust(config.trust),
     reasonLog: undefined,
+    tracer: undefined,
+    isServerTimingSent: false,
     ids: { log: new PickLog(64), failures: new FailureLog(16), prefix: '00000000' },
     policy,
     limit: undefined,

@@ -15,6 +15,7 @@ import type { CompiledSite } from './compiled-site.js';
 import type { PickContext } from './pick.js';
 import type { PoolAffinity } from './pool-affinity.js';
 import type { PoolLimit } from './pool-limit.js';
+import type { Tracer } from './tracer.js';
 
 /** What all requests to one pool share; most of it is the same object for all pools of a balancer. */
 export interface ExchangeContext extends AttemptContext, PickContext {
@@ -38,6 +39,10 @@ export interface ExchangeContext extends AttemptContext, PickContext {
   readonly isTrusted: (address: string) => boolean;
   /** Where reasons are logged; undefined below the level `debug`. */
   readonly reasonLog: ReasonLog | undefined;
+  /** Traces requests; undefined: spans are exported nowhere. */
+  readonly tracer: Tracer | undefined;
+  /** Whether answers say how long they took (--server-timing). */
+  readonly isServerTimingSent: boolean;
   /** Collects the slowest requests. */
   readonly slowest: OwnSlowest;
   /** Bodies of our own answers, as the site says. */

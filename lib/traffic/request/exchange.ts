@@ -20,9 +20,11 @@ import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
 import { answerByRoute, answerOwn } from './route-actions.js';
 import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
-import { idLine } from '../wire/own-lines.js';
+import { type AnswerTiming, idLine } from '../wire/own-lines.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
 import { countEnd, slowRequestOf } from './request-counts.js';
+import type { RequestTrace } from './request-trace.js';
+import { serverTimingOf } from './server-timing.js';
 import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
 import { type LoggedOutcome, recordOf, type Story } from './story.js';
 
@@ -35,7 +37,7 @@ export function exchange(context: ExchangeContext, client: ClientSide, onEnd: Ex
 }
 
 /** One request, from its head to its record. Its methods are in the order in which they run. */
-class Exchange implements AttemptOwner, Story {
+class Exchange implements AttemptOwner, Story, AnswerTiming {
   readonly startedMs: number;
   routedBy: RoutedBy | undefined;
   pool = '';
@@ -64,6 +66,8 @@ class Exchange implements AttemptOwner, Story {
   /** The slot of the host that failed the last attempt; -1: none. */
   #excluded = -1;
   #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
+  /** Undefined if it is not traced. */
+  #trace: RequestTrace | undefined;
   /** The limit of which it has a place; undefined: none. */
   #place: PoolLimit | undefined;
   /** Deadline for waiting in queues; NaN until it first waits. */
@@ -138,13 +142,15 @@ class Exchange implements AttemptOwner, Story {
     this.#record();
   }
 
-  /** Gives the request a number in the pick log and its id; with the defaults, nothing will be picked. */
+  /** Gives the request a number in the pick log, its id, and a trace if it is sampled; with the defaults, nothing will be picked. */
   #open(className = '', isCostKnown = false): void {
-    const { ids } = this.#context;
+    const { ids, tracer, isServerTimingSent } = this.#context;
     const client = this.#client;
     const given = client.facts.isTrusted ? client.head.requestId : undefined;
     this.#number = ids.log.open(this.startedMs, className, this.#cost, isCostKnown, this.pool, this.routedBy, given);
     client.requestId = given ?? requestIdOf(ids.prefix, this.#number);
+    if (tracer !== undefined) this.#trace = tracer.begin(client.head.trace, client.facts.isTrusted, this.startedMs);
+    if (isServerTimingSent) client.timing = this;
   }
 
   /** The request is its pool's from now on. */
@@ -228,7 +234,7 @@ class Exchange implements AttemptOwner, Story {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
     attempt.preference = this.#preference;
-    attempt.ownLines = idLine(this.#client.requestId) + (this.#client.head.trace?.lines ?? '');
+    attempt.ownLines = idLine(this.#client.requestId) + (this.#trace?.beginAttempt() ?? this.#client.head.trace?.lines ?? '');
     this.attempt = attempt;
     this.attempts++;
     this.#context.hosts.begin(host, attempt);
@@ -245,6 +251,7 @@ class Exchange implements AttemptOwner, Story {
     const { host } = attempt;
     try {
       this.#endedMs = hosts.end(host, attempt, kind, status);
+      this.#trace?.endAttempt(attempt, kind, status, this.startedMs, this.#endedMs);
       this.outcome = kind;
       if (kind === 'ok') {
         this.#record();
@@ -265,7 +272,8 @@ class Exchange implements AttemptOwner, Story {
   /** A bug of ours: ends the request, which must not stay in flight. It is no evidence against the host. */
   onAttemptFault(error: unknown): void {
     const attempt = this.attempt as Attempt;
-    this.#context.hosts.end(attempt.host, attempt, 'client-gone', 0);
+    const nowMs = this.#context.hosts.end(attempt.host, attempt, 'client-gone', 0);
+    this.#trace?.endAttempt(attempt, 'fault', 0, this.startedMs, nowMs);
     this.#fail(error);
   }
 
@@ -331,6 +339,10 @@ class Exchange implements AttemptOwner, Story {
     this.#finish(error instanceof Error ? error : new Error(String(error)));
   }
 
+  serverTiming(): string {
+    return serverTimingOf(this, this.#context.clock());
+  }
+
   #finish(fault: Error | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -338,6 +350,7 @@ class Exchange implements AttemptOwner, Story {
     countOpenRequests(this.#context.columns, this.#context.index, -1);
     this.#place?.end(this.#context.clock());
     this.#onEnd(this.#client, fault);
+    this.#trace?.end(this, this.#client, this.#context.clock());
   }
 }
 
