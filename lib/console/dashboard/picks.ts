@@ -16,14 +16,17 @@ const PRIOR_PICKS = 4;
 /** The largest ratio that a cell can say. */
 const MOST_TENTHS = 35;
 
-/** For each host (column) its fair share of a pool's picks; 0 while it may get none, or its pool is unknown. */
+/**
+ * For each host (column) its fair share of a pool's picks, which goes by cores: what is learned of capacities is uncertain while
+ * a host has little to do. 0 while it may get none, or its pool is unknown.
+ */
 function fairShares(hosts: readonly string[], pools: readonly OverviewPool[]): { pool: number[]; share: number[] } {
   const known = new Map<string, { pool: number; share: number }>();
   for (const [index, { hosts: members }] of pools.entries()) {
     const open = members.filter(mayBePicked);
-    const capacities = open.map(({ capacity }) => capacity).filter((capacity) => capacity !== null && capacity > 0) as number[];
-    const usual = capacities.length === 0 ? 1 : (capacities.toSorted((a, b) => a - b)[capacities.length >> 1] as number);
-    const weightOf = ({ capacity }: OverviewHost): number => (capacity !== null && capacity > 0 ? capacity : usual);
+    const counts = open.map(({ cores }) => cores).filter((cores) => cores !== null && cores > 0) as number[];
+    const usual = counts.length === 0 ? 1 : (counts.toSorted((a, b) => a - b)[counts.length >> 1] as number);
+    const weightOf = ({ cores }: OverviewHost): number => (cores !== null && cores > 0 ? cores : usual);
     const total = open.reduce((sum, host) => sum + weightOf(host), 0);
     for (const host of members) known.set(host.name, { pool: index, share: mayBePicked(host) ? weightOf(host) / total : 0 });
   }

@@ -145,7 +145,7 @@ test('new points of the charts come alone, and all of them after a gap', () => {
 test('a column that every balancer picks three times as often as is fair is called a herd, even ones are not', () => {
   const saidOf = (overview: Overview): string => decode(undefined, overview).slots?.find(([id]) => id === 'picks-said')?.[1] ?? '';
   const overview = overviewOf({ hosts: 6, balancers: 3 });
-  const pools = overview.pools.map((pool) => ({ ...pool, hosts: pool.hosts.map((host) => ({ ...host, capacity: 2 })) }));
+  const pools = overview.pools.map((pool) => ({ ...pool, hosts: pool.hosts.map((host) => ({ ...host, cores: 2 })) }));
   const { balancers, hosts } = overview.picks;
   const matrix = (row: readonly number[]): Overview => ({
     ...overview,
@@ -161,11 +161,11 @@ test('a column that every balancer picks three times as often as is fair is call
   assert.match(saidOf(matrix([0, 0, 0, 0, 0, 0])), /No picks/);
 });
 
-test('the fair share goes by capacity', () => {
+test('the fair share goes by cores', () => {
   const overview = overviewOf({ hosts: 2, balancers: 1 });
   const pools = overview.pools.map((pool) => ({
     ...pool,
-    hosts: pool.hosts.map((host, index) => ({ ...host, capacity: index === 0 ? 3 : 1 })),
+    hosts: pool.hosts.map((host, index) => ({ ...host, cores: index === 0 ? 3 : 1 })),
   }));
   const { picks } = decode(undefined, { ...overview, pools, picks: { balancers: ['b1'], hosts: ['h1', 'h2'], picks: [[300, 100]] } });
   assert.equal(picks?.ratios, ['aa']);
