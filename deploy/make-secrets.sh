@@ -40,7 +40,7 @@ users=$(dirname "$0")/redis/meercat.acl
 [ -r "$users" ] || fail "$users is missing: run it from a whole deploy/ folder"
 command -v openssl >/dev/null || fail "openssl is missing"
 for file in redis.acl redis.env balancer.env agent.env operator.env reader.env admin-password fleet.key operator.key agent.key agent-host1.key \
-  agent-host2.key agent-host3.key; do
+  agent-host2.key agent-host3.key console-token grafana-password; do
   if [ -e "$folder/$file" ] || [ -L "$folder/$file" ]; then
     fail "$folder has secrets already ($file); remove it to make new ones"
   fi
@@ -131,8 +131,11 @@ echo "$fleet_key" >"$folder/fleet.key"
 echo "operator:$id:$(derived operator)" >"$folder/operator.key"
 if [ "$kind" = compose ]; then
   for host in host1 host2 host3; do write_agent_key "$host" "agent-$host.key"; done
-  # The user of the containers reads them as they are.
-  chmod 644 "$folder"/*.key
+  # Prometheus reads the consoles with the one, you log in to Grafana with the other.
+  password >"$folder/console-token"
+  password >"$folder/grafana-password"
+  # The users of the containers read them as they are.
+  chmod 644 "$folder"/*.key "$folder/console-token" "$folder/grafana-password"
 else
   # For the pods of example/: README.md says how to make one for those of yours.
   write_agent_key 'example-*' agent.key

@@ -75,7 +75,7 @@ const BROKEN: readonly (readonly [from: string, to: string, fault: RegExp])[] = 
   ['image: redis:7.4-bookworm', 'image: redis', /^redis: its image has no version/],
   ['user: "999:999"', 'user: root', /^redis: it runs as root/],
   ['BIND:-127.0.0.1', 'BIND:-0.0.0.0', /^balancer1: port 0\.0\.0\.0:8080:8080 is not/],
-  ['networks: [front, hosts, redis]', 'networks: [front, host, redis]', /^balancer1: there is no network host$/],
+  ['networks: [front, hosts, redis, watch]', 'networks: [front, host, redis, watch]', /^balancer1: there is no network host$/],
   ['secrets: [redis-acl]', 'secrets: [redis]', /^redis: there is no secret/],
   ['redis: { internal: true }', 'redis: {}', /^redis: its network leads out/],
   ['user: "999:999"', 'ports: ["127.0.0.1:6379:6379"]', /^redis: it has a port/],
@@ -106,7 +106,8 @@ test('it has Redis, three balancers on a port each, and three hosts with an agen
 });
 
 test('the image has the version of the package, and TAG chooses another', () => {
-  for (const [name, { image }] of Object.entries(FILE.services)) if (name !== 'redis') assert.is(image, `meercat:${VERSION}`, name);
+  for (const [name, { image }] of Object.entries(FILE.services))
+    if (!/^(?:redis|prometheus|grafana)$/.test(name)) assert.is(image, `meercat:${VERSION}`, name);
   assert.is(parseCompose(COMPOSE_TEXT, { TAG: '9.9.9' }).services['balancer1']?.image, 'meercat:9.9.9');
 });
 
@@ -193,6 +194,17 @@ test('the script overwrites no file, and uses no folder that others may read', (
     assert.match(await makeSecrets(folder, 'kubernetes', 'open', 'team-7'), /^0: made open/);
     assert.match(readFileSync(join(folder, 'open/reader.env'), 'utf8'), 'redis-0.redis.team-7.svc:26379');
   }));
+
+test('Prometheus scrapes each balancer with the token that it has, and Grafana has the shipped dashboard', () => {
+  const scraped = readFileSync(join(CONTEXT, 'deploy/compose/prometheus.yml'), 'utf8');
+  for (const [name, { environment, secrets }] of Object.entries(FILE.services).filter(([each]) => each.startsWith('balancer'))) {
+    assert.match(scraped, `"${name}:9080"`);
+    assert.is(environment?.['MEERCAT_CONSOLE_TOKEN_FILE'], '/run/secrets/console-token');
+    assert.ok(secrets?.includes('console-token'), name);
+  }
+  for (const [name, { file }] of Object.entries(FILE.configs)) assert.ok(existsSync(join(CONTEXT, 'deploy/compose', file)), name);
+  assert.equal(FILE.services['prometheus']?.secrets, ['console-token']);
+});
 
 test('every service that the page of deploy/compose names exists', () => {
   const named = [...PAGE.matchAll(/\b(?:balancer|host|agent)\d\b/g)].map(([name]) => name);
