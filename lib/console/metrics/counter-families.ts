@@ -167,6 +167,13 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
     labels: ['reason'],
     counters: { console_unauthorized: ['unauthorized'], console_throttled: ['throttled'] },
   },
+  single('meercat_spans_exported_total', 'Spans that the collector took', 'spans_exported'),
+  {
+    name: 'meercat_spans_lost_total',
+    help: 'Spans that were dropped as there were too many, or that the collector refused',
+    labels: ['reason'],
+    counters: { spans_dropped: ['dropped'], spans_refused: ['refused'] },
+  },
   single('meercat_masterships_total', 'Times this balancer became master', 'masterships'),
   single('meercat_name_conflicts_total', 'Times another balancer with this name was found', 'name_conflicts'),
   {
