@@ -78,6 +78,9 @@ const BROKEN: readonly (readonly [from: string, to: string, fault: RegExp])[] = 
   ['networks: [front, hosts, redis, watch]', 'networks: [front, host, redis, watch]', /^balancer1: there is no network host$/],
   ['secrets: [redis-acl]', 'secrets: [redis]', /^redis: there is no secret/],
   ['redis: { internal: true }', 'redis: {}', /^redis: its network leads out/],
+  ['source: rules', 'source: alerts', /^prometheus: there is no config alerts/],
+  ['- prometheus:/prometheus', '- metrics:/prometheus', /^prometheus: there is no volume metrics/],
+  ["'127.0.0.1:3000:3000'", "'0.0.0.0:3000:3000'", /^grafana: port 0\.0\.0\.0:3000:3000 is not/],
   ['user: "999:999"', 'ports: ["127.0.0.1:6379:6379"]', /^redis: it has a port/],
   ['--aclfile', '--include', /^redis: it asks nobody/],
   ['http://host2:3001/load', 'http://host1:3001/load', /^agent2: it reports what it does not ask/],
@@ -101,7 +104,11 @@ test('every container is guarded, limited, checked and given the time to stop in
 test('it has Redis, three balancers on a port each, and three hosts with an agent each', () => {
   const of = (pattern: RegExp) => Object.entries(FILE.services).filter(([name]) => pattern.test(name));
   for (const pattern of [/^balancer\d$/, /^host\d$/, /^agent\d$/]) assert.is(of(pattern).length, 3, String(pattern));
-  assert.is(new Set(of(/^balancer/).flatMap(([, { ports = [] }]) => ports)).size, 3);
+  // And the console of one, for the dashboard.
+  assert.equal(
+    of(/^balancer/).flatMap(([, { ports = [] }]) => ports),
+    ['127.0.0.1:8080:8080', '127.0.0.1:9080:9080', '127.0.0.1:8081:8080', '127.0.0.1:8082:8080'],
+  );
   for (const [name, { command }] of of(/^balancer/)) assert.equal(command, ['balancer', '--name', name]);
 });
 

@@ -25,6 +25,8 @@ export interface ComposeService {
   readonly env_file?: string;
   readonly networks?: readonly string[];
   readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly configs?: readonly { readonly source: string; readonly target: string }[];
   readonly secrets?: readonly string[];
   readonly depends_on?: readonly string[] | Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
@@ -40,10 +42,14 @@ export interface ComposeFile {
   readonly networks: Readonly<Record<string, { readonly internal?: boolean } | null>>;
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
   readonly configs: Readonly<Record<string, { readonly file: string }>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
 }
 
+/** The folder of the file, which its paths start from. */
+export const COMPOSE_DIR = join(CONTEXT, 'deploy/compose');
+
 /** The file's text. */
-export const COMPOSE_TEXT = readFileSync(join(CONTEXT, 'deploy/compose/compose.yaml'), 'utf8');
+export const COMPOSE_TEXT = readFileSync(join(COMPOSE_DIR, 'compose.yaml'), 'utf8');
 
 /** Reads a Compose file; `${NAME:-default}` becomes what `variables` say, else the default. */
 export function parseCompose(text: string, variables: Readonly<Record<string, string>> = {}): ComposeFile {
@@ -80,7 +86,7 @@ const HOUR_MS = 3_600_000;
 const timeOf = (text = '0ms'): number => parseDuration('a time in compose.yaml', text, 0, HOUR_MS);
 
 /** What in the file is against its own rules, a sentence each. */
-export function composeFaults({ services, networks, secrets }: ComposeFile): string[] {
+export function composeFaults({ services, networks, secrets, configs, volumes }: ComposeFile): string[] {
   const faults: string[] = [];
   for (const [name, service] of Object.entries(services)) {
     const fault = (text: string) => faults.push(`${name}: ${text}`);
@@ -95,6 +101,9 @@ export function composeFaults({ services, networks, secrets }: ComposeFile): str
     for (const port of service.ports ?? []) if (!/^127\.0\.0\.1:\d+:\d+$/.test(port)) fault(`port ${port} is not on loopback`);
     for (const network of service.networks ?? []) if (!(network in networks)) fault(`there is no network ${network}`);
     for (const secret of service.secrets ?? []) if (!(secret in secrets)) fault(`there is no secret ${secret}`);
+    for (const { source } of service.configs ?? []) if (!(source in configs)) fault(`there is no config ${source}`);
+    for (const [source = ''] of (service.volumes ?? []).map((volume) => volume.split(':')))
+      if (!(source in volumes)) fault(`there is no volume ${source}`);
     for (const other of dependenciesOf(service)) if (!(other in services)) fault(`there is no service ${other}`);
 
     const { MEERCAT_DRAIN_DELAY: delay, MEERCAT_DRAIN_TIMEOUT: timeout } = service.environment ?? {};
