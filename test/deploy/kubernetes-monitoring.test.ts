@@ -1,11 +1,12 @@
 // deploy/kubernetes/monitoring as files: Prometheus reaches the console of each balancer, on the port that it has, with the
 // token that the balancer has.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { CONTEXT } from '../support/dockerfile.js';
 
 const test = suite('kubernetes monitoring');
@@ -48,6 +49,16 @@ test('the monitor has the token of the balancers', () => {
     at(monitor, 'spec.endpoints.0.authorization.credentials'),
     at(patch, 'spec.template.spec.containers.0.env.0.valueFrom.secretKeyRef'),
   );
+});
+
+test('the command of the page makes a PrometheusRule of the shipped alerts', () => {
+  const page = readFileSync(join(CONTEXT, 'deploy/kubernetes/README.md'), 'utf8');
+  const [, command = ''] = /^(\{ printf .*?\}) \| kubectl apply -f -$/ms.exec(page) ?? [];
+  const made = spawnSync('sh', ['-c', command], { cwd: join(CONTEXT, 'deploy/kubernetes'), encoding: 'utf8' });
+  assert.is(made.stderr, '');
+  const rule = parse(made.stdout) as unknown;
+  assert.equal([at(rule, 'kind'), at(rule, 'metadata.namespace')], ['PrometheusRule', at(monitor, 'metadata.namespace')]);
+  assert.equal(at(rule, 'spec'), read('../prometheus/meercat.rules.yml')[0]);
 });
 
 test.run();
