@@ -1,13 +1,14 @@
-// The page that Prometheus scrapes, of a real balancer: what clients did is there, in both formats, and each process counts
-// its own.
+// The page that Prometheus scrapes, of a real balancer: what clients did is there, in both formats, each process counts its
+// own, and promtool and the parser of Prometheus find nothing wrong with it.
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until, withServer } from '../../support/brackets.js';
+import { until, withRedis, withServer } from '../../support/brackets.js';
 import { withCertificates } from '../../support/certificates.js';
 import { withBalancer } from '../../support/fleet.js';
 import { ask } from '../../support/http-client.js';
 import { parseScrape } from '../../support/metrics-facts.js';
+import { countOpenMetrics, lintMetrics, PROMTOOL } from '../../support/prometheus.js';
 
 const test = suite('metrics page');
 
@@ -48,5 +49,29 @@ test('when certificates expire is told of those in use, also after a reload', ()
       await until(async () => (await expiry()).length === 1);
     }),
   ));
+
+test('promtool finds nothing wrong with the page of a master, and Prometheus reads all of it', async () => {
+  if (PROMTOOL === null) return;
+  await withRedis(({ url: redis }) =>
+    withServer(
+      (request, response) => void response.writeHead(request.url === '/bad' ? 500 : 200).end('hello'),
+      (host) =>
+        withCertificates(({ certFile, keyFile }) =>
+          withBalancer({ redis: [redis], statics: [{ name: 'h1', url: host.url }] }, (plain) =>
+            withBalancer({ redis: [redis], tlsCerts: [certFile], tlsKeys: [keyFile] }, async (secure) => {
+              await plain.becomes('master');
+              for (const path of ['/', '/users/7', '/bad']) await ask(plain.port, { path });
+              for (const { balancer } of [plain, secure]) {
+                const read = (accept: string) => ask(balancer.consolePort, { path: '/metrics', headers: { accept } });
+                assert.is(await lintMetrics((await read('text/plain')).body), '');
+                const { body } = await read(OPEN_METRICS);
+                assert.is(await countOpenMetrics(body), parseScrape(body).values.size);
+              }
+            }),
+          ),
+        ),
+    ),
+  );
+});
 
 test.run();
