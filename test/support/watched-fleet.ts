@@ -21,6 +21,9 @@ export interface WatchedFleet {
 
 const DEMO_HOSTS = 5;
 
+/** Each host gets its share, however busy the machine is; pictures show the algorithm that people have. */
+const ALGORITHM = (process.env['MEERCAT_SCREENSHOTS'] ?? '') === '' ? 'round-robin' : 'adaptive';
+
 /** Paths whose requests cost differently, several per class. */
 const PATHS = ['/', '/users/17', '/users/4711', '/orders/5/items', '/work?ms=4', '/work/report?ms=25', '/search?q=a'];
 
@@ -46,7 +49,7 @@ export function withWatchedFleet(fn: (watched: WatchedFleet) => Promise<void>): 
 
 async function watchFleet(page: BrowserPage, own: TestServer, probe: string, fn: (watched: WatchedFleet) => Promise<void>): Promise<void> {
   const port = await freePortsInRow(3);
-  await withFleet(['--balancers', '3', '--hosts', String(DEMO_HOSTS), '--port', String(port)], async (fleet) => {
+  await withFleet(['--balancers', '3', '--hosts', String(DEMO_HOSTS), '--port', String(port), '--algorithm', ALGORITHM], async (fleet) => {
     await fleet.ready();
     const [, url = '', token = ''] = (await fleet.waitForLine(/^dashboard +(\S+?)#token=(\S+)$/)) as unknown as string[];
     const [, redis = ''] = (await fleet.waitForLine(/^redis +(redis:\S+)/)) as unknown as string[];

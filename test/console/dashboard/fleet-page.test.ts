@@ -89,7 +89,7 @@ async function drained(page: BrowserPage): Promise<void> {
 async function ejected({ page, stopOwnHost, startOwnHost }: WatchedFleet): Promise<void> {
   const state = '#pool-0-hosts tr[data-key="own"] .state';
   stopOwnHost();
-  await until(async () => /ejected by \d of 3/.test(await page.textOf(state)), { what: 'the ejection to be shown' });
+  await until(async () => /ejected by \d of 3/.test(await page.textOf(state)), { what: 'the ejection to be shown', timeoutMs: 60_000 });
   await until(async () => /own/.test(await page.textOf('#events tr')), { what: 'the ejection among the events' });
   await startOwnHost();
   await until(async () => (await page.textOf(state)) === 'up', { what: 'the host to be back', timeoutMs: 60_000 });
