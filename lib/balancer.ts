@@ -3,7 +3,6 @@
 // part that must talk to a thread before that thread starts gets an outbox.
 
 import { randomInt, randomUUID } from 'node:crypto';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { prepareRequests } from './balancer-requests.js';
 import { startThreads } from './balancer-threads.js';
 import { monotonicClock } from './clock.js';
@@ -22,6 +21,7 @@ import { type FleetState, listenToFleet } from './fleet-listener.js';
 import { readHostTls } from './health/host-tls.js';
 import type { Log } from './log.js';
 import type { Role } from './model.js';
+import { watchLoopLag } from './loop-lag.js';
 import { Outbox } from './outbox.js';
 import { releaseStartMemory } from './release-memory.js';
 import { Random } from './routing/random.js';
@@ -44,12 +44,6 @@ import { readVersion } from './version.js';
 
 /** How often request classes are recomputed, and what changes slowly is told to the fleet thread. */
 const TURN_MS = 1000;
-
-/** How often the event loop's lag is sampled: rarely enough to cost an idle process nothing that shows. */
-const LAG_RESOLUTION_MS = 20;
-
-/** The lag in ms. Node's figures are in ns and contain the time between two samples; they are NaN without any. */
-const lagMs = (ns: number): number => Math.max(0, (Number.isFinite(ns) ? ns : 0) / 1e6 - LAG_RESOLUTION_MS);
 
 /** A running balancer. */
 export interface Balancer {
@@ -236,13 +230,11 @@ export async function startBalancer(
     },
   });
   fleetKey.watch(giveFleetKey);
-  const loopLag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-  loopLag.enable();
-  shutdown.add(() => void loopLag.disable());
+  const loopLag = watchLoopLag();
+  shutdown.add(() => loopLag.close());
   const turnTimer = setInterval(() => {
     setConnections(columns, traffic.connections);
-    setLoopLag(columns, lagMs(loopLag.mean), lagMs(loopLag.percentile(99)), lagMs(loopLag.max));
-    loopLag.reset();
+    setLoopLag(columns, loopLag.take());
     const requests = slowest.take();
     if (requests.length > 0) toFleet.post({ type: 'slowest', requests });
     siteSwitch.releaseGone();

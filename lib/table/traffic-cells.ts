@@ -104,7 +104,10 @@ export function setConnections({ trafficTotals }: TableColumns, count: number): 
 }
 
 /** Writes how late the event loop that serves requests was in the last second: mean, 99th percentile and maximum, in ms. */
-export function setLoopLag({ trafficTotals }: TableColumns, meanMs: number, p99Ms: number, maxMs: number): void {
+export function setLoopLag(
+  { trafficTotals }: TableColumns,
+  { meanMs, p99Ms, maxMs }: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number },
+): void {
   trafficTotals[TRAFFIC_TOTAL.loopLagMeanMs] = meanMs;
   trafficTotals[TRAFFIC_TOTAL.loopLagP99Ms] = p99Ms;
   trafficTotals[TRAFFIC_TOTAL.loopLagMaxMs] = maxMs;

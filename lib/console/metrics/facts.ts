@@ -4,6 +4,7 @@
 import { basename, dirname } from 'node:path';
 import type { CertificateExpiry } from '../../certificate-expiry.js';
 import { bareNameOf, poolOf } from '../../host-id.js';
+import type { LoopLag } from '../../loop-lag.js';
 import type { Costs } from '../../model.js';
 import type { TableColumns } from '../../table/layout.js';
 import type { NamedPool } from '../../table/pool-indexes.js';
@@ -21,13 +22,6 @@ export interface ShownHost {
   readonly slots: readonly number[];
   /** Whether it is `_other`: then only sums make sense. */
   readonly isRest: boolean;
-}
-
-/** How late an event loop was in the last second. */
-export interface LoopLag {
-  readonly meanMs: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
 }
 
 /** What the system says of the process; NaN is unknown. */

@@ -2,17 +2,14 @@
 // hold up neither tables nor requests.
 
 import { setImmediate } from 'node:timers/promises';
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FleetSight } from '../../fleet-sight.js';
+import { type LoopLag, watchLoopLag } from '../../loop-lag.js';
 import type { FleetPage } from '../page-request.js';
 import { contentTypeOf, expositionFor } from './exposition.js';
-import { groupHosts, type LoopLag, type MetricsFacts, showCertificates } from './facts.js';
+import { groupHosts, type MetricsFacts, showCertificates } from './facts.js';
 import { HostHistograms } from './histograms.js';
 import { renderMetrics } from './metrics.js';
 import { openProcessFacts } from './process-facts.js';
-
-/** How often the event loop's lag is sampled. */
-const LAG_RESOLUTION_MS = 20;
 
 /** How often the lag of the last second is taken. */
 const LAG_EVERY_MS = 1000;
@@ -27,12 +24,10 @@ export interface MetricsPage {
 export function openMetricsPage(sight: FleetSight): MetricsPage {
   const histograms = new HostHistograms();
   const readProcess = openProcessFacts();
-  const delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-  delay.enable();
+  const lag = watchLoopLag();
   let fleetThreadLag: LoopLag = { meanMs: 0, p99Ms: 0, maxMs: 0 };
   const timer = setInterval(() => {
-    fleetThreadLag = lagOf(delay);
-    delay.reset();
+    fleetThreadLag = lag.take();
   }, LAG_EVERY_MS);
   timer.unref();
   const page: FleetPage = {
@@ -58,7 +53,7 @@ export function openMetricsPage(sight: FleetSight): MetricsPage {
     page,
     close() {
       clearInterval(timer);
-      delay.disable();
+      lag.close();
     },
   };
 }
@@ -86,10 +81,4 @@ function factsOf(sight: FleetSight): Omit<MetricsFacts, 'histograms' | 'fleetThr
     balancers: Math.max(1, sight.order().length),
     certificates: showCertificates(sight.certificates()),
   };
-}
-
-/** Node's figures are in ns and contain the time between two samples; they are NaN without any. */
-function lagOf(delay: IntervalHistogram): LoopLag {
-  const lagMs = (ns: number): number => Math.max(0, (Number.isFinite(ns) ? ns : 0) / 1e6 - LAG_RESOLUTION_MS);
-  return { meanMs: lagMs(delay.mean), p99Ms: lagMs(delay.percentile(99)), maxMs: lagMs(delay.max) };
 }

@@ -80,7 +80,7 @@ function busyFacts(over: Partial<MetricsFacts> = {}): MetricsFacts {
   recordAnswer(columns, 0, 'GET', 0, true, 70_000, 0, 0);
   countOpenRequests(columns, 0, 1);
   setConnections(columns, 17);
-  setLoopLag(columns, 1, 2, 3);
+  setLoopLag(columns, { meanMs: 1, p99Ms: 2, maxMs: 3 });
   for (let i = 0; i < 5; i++) recordAttempt(columns, 0);
   recordHostError(columns, 0);
   recordHostLatency(columns, 0, 4);
