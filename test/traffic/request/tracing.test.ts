@@ -156,16 +156,6 @@ test('without an endpoint a sampled traceparent passes as it came', () =>
     }),
   ));
 
-test('what clients ask for leaves room for what is drawn, and what is too much is counted', () =>
-  withCollector((collector) =>
-    withTraced(collector.url, {}, async ({ port, counter }) => {
-      const one = `GET / HTTP/1.1\r\nHost: x\r\ntraceparent: ${SAMPLED}\r\n`;
-      await exchangeRaw(port, `${`${one}\r\n`.repeat(1500)}${one}Connection: close\r\n\r\n`);
-      await waitFor('drops to be counted', () => counter('spans_dropped') > 0 && collector.spans().length === counter('spans_exported'));
-      assert.is(counter('requests_failed'), 0);
-    }),
-  ));
-
 test('a collector that is overloaded is asked again when it says; requests do not wait for it', () =>
   withCollector(
     (collector) =>
