@@ -117,7 +117,7 @@ if (hasEmbeddedRedis())
     );
   });
 
-test('on a terminal it shows a table in place; Ctrl-C finishes what is in flight and restores the screen, also when npm sends it once more', () =>
+test('on a terminal it shows a table in place; Ctrl-C finishes what is in flight and restores the screen', () =>
   withSecretRedis((redis) =>
     withTempDir(async (dir) => {
       const port = await freePortsInRow(1);
@@ -140,17 +140,14 @@ test('on a terminal it shows a table in place; Ctrl-C finishes what is in flight
             const working = bodyOf(`http://127.0.0.1:${port}/work?ms=800`);
             await isInFlight(port);
             hidesSecret(fleet);
-            const { pid } = await fleet.member(/ up --balancers /);
             await keyboard.write('\u0003');
-            process.kill(pid, 'SIGINT');
             assert.is(await working, 'h1');
             assert.equal(await ended(fleet, BUSY_MS), { code: 0, signal: null });
             const [before = '', after = '', ...more] = shown().split('\u001b[?1049l');
             assert.equal(more, [], 'the screen is given back once');
             assert.is(before.split('\u001b[?1049h').length, 2, 'and taken once');
             assert.ok(before.endsWith('\u001b[?25h'), 'with its cursor');
-            // The terminal may echo the key only now.
-            assert.is(after.replace('^C', '').trim(), 'meercat: stopping the fleet …');
+            assert.is(after.trim(), 'meercat: stopping the fleet …');
           },
           {
             env: { MEERCAT_REDIS: redis },
