@@ -25,7 +25,7 @@ export interface TracedRequest {
   /** Without its query, which may hold what a trace must not. */
   readonly path: string;
   readonly isTls: boolean;
-  readonly httpMinor: 0 | 1;
+  readonly httpVersion: '1.0' | '1.1' | '2.0';
   /** The Host header; empty: none. */
   readonly host: string;
   readonly userAgent: string;

@@ -184,7 +184,7 @@ const RECORD: AccessRecord = {
     peerAddress: 'p',
     method: 'GET',
     target: '/',
-    httpMinor: 1,
+    httpVersion: '1.1',
     host: 'h',
     status: 200,
     bytesOut: 1,

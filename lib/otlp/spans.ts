@@ -102,7 +102,7 @@ function serverSpan({ traceId, spanId, parentId, state, startedEpochMs, endedEpo
       'server.port': server.port,
       'client.address': request.clientAddress,
       'network.peer.address': request.peerAddress,
-      'network.protocol.version': `1.${request.httpMinor}`,
+      'network.protocol.version': request.httpVersion === '2.0' ? '2' : request.httpVersion,
       'user_agent.original': request.userAgent,
       'meercat.request_id': request.id,
       'meercat.pool': request.pool,

@@ -59,7 +59,7 @@ export class CollectingClient implements ClientSide {
     this.head = {
       method,
       target: '/',
-      minorVersion: 1,
+      version: '1.1',
       headers: body === undefined ? [] : ['Content-Length', String(body.length)],
       host: 'x',
       framing: body === undefined ? 'none' : 'length',

@@ -73,7 +73,7 @@ export class Stage {
       head: {
         method,
         target: '/',
-        minorVersion: 1,
+        version: '1.1',
         headers,
         host: 'x',
         framing: hasBody ? 'length' : 'none',

@@ -115,7 +115,8 @@ export class Http1Lane implements ClientSide, PresentRequest {
   }
 
   sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined, setCookie: string | undefined): void {
-    const { minorVersion, isKeptAlive } = this.head;
+    const { version, isKeptAlive } = this.head;
+    const minorVersion = version === '1.0' ? 0 : 1;
     const { framing, status } = head;
     const hasEnd = framing === 'none' || framing === 'length';
     this.status = status;
@@ -230,7 +231,7 @@ export class Http1Lane implements ClientSide, PresentRequest {
   onHalfClosed(): void {
     const { socket } = this.#connection;
     // An interim answer does no harm to a waiting client; one that has gone replies with a reset.
-    if (!this.hasStarted && this.head.minorVersion === 1) {
+    if (!this.hasStarted && this.head.version !== '1.0') {
       this.#connection.output.sendText(CONTINUE);
       return;
     }

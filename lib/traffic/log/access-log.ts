@@ -5,6 +5,7 @@ import { MeercatError } from '../../errors.js';
 import { fileReason } from '../../file-reason.js';
 import { type LineSink, type Log, openLineSink, type SinkHealth } from '../../log.js';
 import type { AccessLogFormat } from '../../config/traffic-config.js';
+import type { HttpVersion } from '../wire/request-head.js';
 
 /** The data of one request. Texts from clients are unescaped latin1: one character for each byte. */
 export interface AccessRecord {
@@ -18,7 +19,7 @@ export interface AccessRecord {
   readonly method: string;
   readonly target: string;
   /** The minor version of HTTP/1. */
-  readonly httpMinor: 0 | 1;
+  readonly httpVersion: HttpVersion;
   /** The Host header; empty: none. */
   readonly host: string;
   /** The status of the answer to the client; 0: none. */
@@ -111,8 +112,8 @@ export function formatAccess(format: 'common' | 'json', record: AccessRecord): s
 }
 
 function formatCommon(record: AccessRecord): string {
-  const { method, target, httpMinor, status } = record;
-  const requestLine = method === '' ? '-' : `${word(method)} ${word(target)} HTTP/1.${httpMinor}`;
+  const { method, target, httpVersion, status } = record;
+  const requestLine = method === '' ? '-' : `${word(method)} ${word(target)} HTTP/${httpVersion}`;
   return (
     `${word(record.clientAddress)} - - [${commonTime(record.startedEpochMs)}] "${requestLine}" ${String(status).padStart(3, '0')} ${record.bytesOut}` +
     ` "${quoted(record.referer)}" "${quoted(record.userAgent)}" host=${word(record.hostName)} attempts=${record.attempts}` +
@@ -164,7 +165,7 @@ function formatJson(record: AccessRecord): string {
     peer: record.peerAddress,
     method: record.method,
     target: record.target,
-    http_version: `1.${record.httpMinor}`,
+    http_version: record.httpVersion,
     host_header: record.host,
     status: record.status,
     bytes_out: record.bytesOut,

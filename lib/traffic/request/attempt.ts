@@ -217,7 +217,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#isKept &&= head.isKeptAlive;
-    if (!this.#isSettled && client.head.minorVersion === 1) client.sendInformational(head);
+    if (!this.#isSettled && client.head.version !== '1.0') client.sendInformational(head);
     this.#awaitAnswer();
   }
 

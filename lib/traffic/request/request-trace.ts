@@ -64,7 +64,7 @@ export class RequestTrace {
   end(story: Story, client: ClientSide, nowMs: number): void {
     const { traceId, spanId, parentId, state } = this.#ids;
     const { startedEpochMs, totalMs, target, ...record } = recordOf(story, client, nowMs, this.#tracer.isTrustedAddress);
-    const { id, method, isTls, httpMinor, host, userAgent, clientAddress, peerAddress, status } = record;
+    const { id, method, isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status } = record;
     const { routeLine, pool, outcome, code, reason, queueMs } = record;
     this.#tracer.add({
       traceId,
@@ -74,7 +74,7 @@ export class RequestTrace {
       startedEpochMs,
       endedEpochMs: startedEpochMs + totalMs,
       request: {
-        ...{ id, method, path: pathOf(target), isTls, httpMinor, host, userAgent, clientAddress, peerAddress, status },
+        ...{ id, method, path: pathOf(target), isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status },
         ...{ routeLine, pool, outcome, code, reason, queueMs },
       },
       attempts: this.#attempts,

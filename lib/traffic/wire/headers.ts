@@ -70,7 +70,7 @@ const X_REQUEST_ID = /^x[^0-9a-z]request[^0-9a-z]id$/i;
 
 /** The headers that a host gets for a request, without those of `ownLines`. */
 export function requestHeaders(head: RequestHead, client: ClientFacts, rules: RequestRules): string[] {
-  const { headers: raw, host, framing, minorVersion } = head;
+  const { headers: raw, host, framing, version } = head;
   const named = namedByConnection(raw);
   const { request: edit } = rules.plan ?? AS_IT_CAME;
   let headers: string[] = host === undefined ? ['Host', rules.authority] : [];
@@ -95,7 +95,7 @@ export function requestHeaders(head: RequestHead, client: ClientFacts, rules: Re
   }
   if (edit !== undefined) headers = edit.change(headers);
   addOrigin(headers, claims, client, host);
-  headers.push('Via', `1.${minorVersion} ${rules.pseudonym}`);
+  headers.push('Via', `${version} ${rules.pseudonym}`);
   if (framing === 'chunked') headers.push('Transfer-Encoding', 'chunked');
   if (head.upgrade !== undefined) headers.push('Connection', 'Upgrade', 'Upgrade', head.upgrade);
   else if (wantsTrailers) headers.push('TE', 'trailers', 'Connection', 'keep-alive, TE');

@@ -18,13 +18,16 @@ import {
 import type { TraceContext } from './trace-context.js';
 import { offersWithoutWebSocket } from './upgrade-offers.js';
 
+/** A version of HTTP; `1.1` for any higher minor version too (RFC 9110, section 2.5). */
+export type HttpVersion = '1.0' | '1.1' | '2.0';
+
 /** A request's head, whatever its lane. */
 export interface RequestHead extends RequestFields {
   readonly method: string;
   /** As hosts get it: percent-encodings and double slashes unchanged; an absolute target without its scheme and authority. */
   readonly target: string;
-  /** 0 for HTTP/1.0; 1 for HTTP/1.1 and any higher minor version (RFC 9110, section 2.5). */
-  readonly minorVersion: 0 | 1;
+  /** Of the client's message. */
+  readonly version: HttpVersion;
   /** The fields, as one object for all heads of a connection with identical header lines; undefined if they can't be shared. */
   readonly shared: SharedFields | undefined;
 }
@@ -117,13 +120,13 @@ export class RequestHeadReader {
 class ReadHead implements RequestHead {
   readonly method: string;
   readonly target: string;
-  readonly minorVersion: 0 | 1;
+  readonly version: HttpVersion;
   readonly #fields: SharedFields;
 
   constructor(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields) {
     this.method = method;
     this.target = target;
-    this.minorVersion = minorVersion;
+    this.version = minorVersion === 0 ? '1.0' : '1.1';
     this.#fields = fields;
   }
 

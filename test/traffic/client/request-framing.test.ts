@@ -47,7 +47,7 @@ function read(pieces: readonly string[], rules: HeadRules = RULES): Read {
     const { head } = parser;
     if (head === undefined) throw new Error('a body without a head');
     requests.push({
-      line: `${head.method} ${head.target} HTTP/1.${head.minorVersion}`,
+      line: `${head.method} ${head.target} HTTP/${head.version}`,
       headers: head.headers,
       body,
       trailers: parser.trailers,

@@ -137,7 +137,7 @@ async function withExplainer(
         head: {
           method: 'GET',
           target,
-          minorVersion: 1,
+          version: '1.1',
           headers: [],
           host: 'x',
           framing: 'none',

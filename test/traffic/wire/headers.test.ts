@@ -57,7 +57,7 @@ function buildHead(headers: readonly string[], fields: Partial<RequestHead> = {}
   return {
     method: 'GET',
     target: '/',
-    minorVersion: 1,
+    version: '1.1',
     headers,
     host: 'example.org',
     framing: 'none',
@@ -122,7 +122,7 @@ test("order, case and repetition of an answer's headers are kept", () => {
 
 test('an empty list gives an empty list, and a host always gets a Host header', () => {
   assert.equal(toClient([]), []);
-  assert.equal(toHost([], { host: undefined, minorVersion: 0 }), [
+  assert.equal(toHost([], { host: undefined, version: '1.0' }), [
     'Host',
     '10.0.0.7:8080',
     'X-Forwarded-For',

@@ -13,7 +13,7 @@ const test = suite('request head reader');
 const FIELDS = [
   'method',
   'target',
-  'minorVersion',
+  'version',
   'headers',
   'host',
   'framing',
