@@ -5,9 +5,13 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import type { Deadlines, Waiting } from '../../deadlines.js';
 import type { HostAddresses } from '../../health/host-addresses.js';
-import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
-import { openSocket } from './host-socket.js';
+import { type ClientFacts, type RequestRules, requestText } from '../wire/headers.js';
 import { describeError } from '../wire/reason-text.js';
+import type { RequestHead } from '../wire/request-head.js';
+import type { ConnectionUser, ConnectOptions, Loss, TunnelSide } from './connection-user.js';
+import type { HostSide } from './host-side.js';
+import { openSocket } from './host-socket.js';
+import { mayKeepAfter, writeRequestBody, writeRequestEnd } from './request-writer.js';
 import { ResponseParser } from './response-parser.js';
 
 /** The owner of a connection: what it needs, and the events it reports. */
@@ -30,7 +34,7 @@ export interface ConnectionOwner {
 }
 
 /** A connection to a host. */
-export class HostConnection implements Waiting {
+export class HostConnection implements HostSide, Waiting {
   deadlineMs = Number.POSITIVE_INFINITY;
   /** The remote address, once connected; set only for hosts known by name. */
   peer = '';
@@ -43,6 +47,8 @@ export class HostConnection implements Waiting {
   readonly #addresses: HostAddresses | undefined;
   readonly #parser: ResponseParser;
   #user: ConnectionUser | undefined;
+  /** The present request, or the last one. */
+  #head: RequestHead | undefined;
   #isConnected = false;
   #isClosed = false;
   /** Becomes false once the connection must not carry another attempt. */
@@ -136,23 +142,53 @@ export class HostConnection implements Waiting {
     this.#user?.onConnected();
   }
 
-  /** Begins an attempt. */
-  use(user: ConnectionUser, method: string): void {
+  use(user: ConnectionUser, head: RequestHead): void {
     this.#user = user;
-    this.#parser.begin(method);
+    this.#head = head;
+    this.#parser.begin(head.method);
     this.#uses++;
     this.#hasHeard = this.#isBodyDue = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Sends text or bytes; false when the host must catch up first. */
-  write(data: string | Buffer): boolean {
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
+  get isFull(): boolean {
+    return this.socket.writableNeedDrain;
   }
 
-  /** The head was sent and a body follows: from now on, a failed write does not discard what the host has sent. */
+  get isPaused(): boolean {
+    return this.socket.isPaused();
+  }
+
+  get way(): Socket {
+    return this.socket;
+  }
+
+  sendHead(facts: ClientFacts, rules: RequestRules): void {
+    this.socket.write(requestText(this.#head as RequestHead, facts, rules), 'latin1');
+  }
+
   expectBody(): void {
     this.#isBodyDue = true;
+  }
+
+  sendBody(bytes: Buffer): boolean {
+    return writeRequestBody(this.socket, this.#head as RequestHead, bytes);
+  }
+
+  endBody(trailers: readonly string[]): void {
+    writeRequestEnd(this.socket, this.#head as RequestHead, trailers);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  mayKeepAfter(isSent: boolean): boolean {
+    return mayKeepAfter(this.socket, this.#head as RequestHead, isSent);
   }
 
   /** A host that refuses a body may answer and close. Its answer has arrived, and is read before the failure counts. */
@@ -169,14 +205,13 @@ export class HostConnection implements Waiting {
 
   /** Ends the attempt: the connection returns to the pool if it may be reused and the answer is complete, else it is closed. */
   release(mayBeUsedAgain: boolean): void {
-    this.#user = undefined;
+    this.#user = this.#head = undefined;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     if (!mayBeUsedAgain || this.#isClosed) this.destroy();
     // While the parser runs, `#take` or `#onEnd` decides afterwards.
     else if (!this.#isExecuting) this.#settle();
   }
 
-  /** Hands all bytes after the present head to the tunnel: they are not HTTP. Call it from `onInformational`. */
   switchTo(tunnel: TunnelSide): void {
     this.#parser.switchProtocol();
     this.#isReusable = false;

@@ -21,6 +21,7 @@ import { clearHostTraffic, recordAttempt, recordHostError, recordHostLatency, se
 import type { RequestHead } from '../wire/request-head.js';
 import { Host } from './host.js';
 import { HostConnection } from './host-connection.js';
+import type { HostSide } from './host-side.js';
 import type { InFlight } from './in-flight.js';
 import type { HostRules, KnownHostsOptions } from './known-hosts-options.js';
 import { Turns } from './turns.js';
@@ -205,7 +206,7 @@ export class KnownHosts {
   }
 
   /** A connection for one request: the one that became idle last, else a new one. */
-  take(host: Host, head: RequestHead, nowMs: number): HostConnection {
+  take(host: Host, head: RequestHead, nowMs: number): HostSide {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && isIdempotent(head.method);
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
       if (!connection.isIdle || !connection.socket.writable) continue;
@@ -223,7 +224,7 @@ export class KnownHosts {
   }
 
   /** A new connection. */
-  connect(host: Host): HostConnection {
+  connect(host: Host): HostSide {
     return new HostConnection(host.connect, host);
   }
 

@@ -8,9 +8,8 @@ import type { BodyReader, ClientListener, ClientSide } from '../client/client-si
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import { passedTrailers } from '../wire/headers.js';
 import type { ConnectionUser, Loss } from '../host/connection-user.js';
-import type { HostConnection } from '../host/host-connection.js';
 import type { Host } from '../host/host.js';
-import { mayKeepAfter, writeRequestBody, writeRequestEnd, writeRequestHead } from '../host/request-writer.js';
+import type { HostSide } from '../host/host-side.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
 import type { HostPreference } from './pool-affinity.js';
@@ -55,7 +54,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly #context: AttemptContext;
   readonly #client: ClientSide;
   readonly #plan: ForwardPlan;
-  #connection: HostConnection | undefined;
+  #connection: HostSide | undefined;
   #isSettled = false;
   #isRequestSent = false;
   /** The system refused the request's first bytes: the host has seen none of it. */
@@ -102,10 +101,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     }
   }
 
-  #use(connection: HostConnection): void {
+  #use(connection: HostSide): void {
     const { clock, timeouts } = this.#context;
     this.#connection = connection;
-    connection.use(this, this.#client.head.method);
+    connection.use(this, this.#client.head);
     // The attempt has just begun: saves reading the clock again.
     if (connection.isConnected) this.#sendRequest(this.startedAtMs);
     else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
@@ -136,10 +135,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   #sendRequest(nowMs: number): void {
     const { pseudonym } = this.#context;
-    const connection = this.#connection as HostConnection;
+    const connection = this.#connection as HostSide;
     const { head, facts } = this.#client;
     this.connectedAtMs = nowMs;
-    writeRequestHead(connection, head, facts, this.host.authority, pseudonym, this.#plan, this.ownLines);
+    connection.sendHead(facts, { authority: this.host.authority, pseudonym, plan: this.#plan, ownLines: this.ownLines });
     // A refused write: the connection's end follows at once.
     if (connection.hasRefusedWrite) this.#isUndelivered = true;
     else if (head.framing === 'none') {
@@ -149,14 +148,14 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       connection.expectBody();
       this.#client.readBody(this);
       // Part of the body is still to come, and the host takes it as it comes.
-      if (!this.#isRequestSent && !connection.socket.writableNeedDrain) this.#toClient(nowMs);
+      if (!this.#isRequestSent && !connection.isFull) this.#toClient(nowMs);
     }
   }
 
   onHostWritable(): void {
     if (this.#isSettled) return;
     if (!this.#isRequestSent) {
-      (this.#connection as HostConnection).deadlineMs = Number.POSITIVE_INFINITY;
+      (this.#connection as HostSide).deadlineMs = Number.POSITIVE_INFINITY;
       this.#toClient(this.#context.clock());
     }
     this.#client.resumeBody();
@@ -227,10 +226,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHead(head: ResponseHead, isBodyHere: boolean): void {
     if (this.#isSettled) return;
-    const connection = this.#connection as HostConnection;
+    const connection = this.#connection as HostSide;
     this.#noteFirstByte();
     this.#status = head.status;
-    this.#isKept &&= head.isKeptAlive && mayKeepAfter(connection, this.#client.head, this.#isRequestSent);
+    this.#isKept &&= head.isKeptAlive && connection.mayKeepAfter(this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     if (head.isStream) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
     const setCookie = this.preference?.setCookie(this.host.slot);
@@ -240,7 +239,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
-    const connection = this.#connection as HostConnection;
+    const connection = this.#connection as HostSide;
     const hasRoom = this.#client.sendBody(bytes, isLast);
     if (isLast) return;
     if (hasRoom) {
@@ -249,7 +248,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     }
     // The client must catch up. Meanwhile the host has no deadline.
     connection.deadlineMs = Number.POSITIVE_INFINITY;
-    connection.socket.pause();
+    connection.pause();
     this.#toClient(this.#context.clock());
   }
 
@@ -270,15 +269,15 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onClientWritable(): void {
     const connection = this.#connection;
     if (this.#isSettled || connection === undefined) return;
-    connection.socket.resume();
+    connection.resume();
     this.#awaitAnswer();
   }
 
   onBodyData(bytes: Buffer): boolean {
     if (this.#isSettled) return true;
-    const connection = this.#connection as HostConnection;
+    const connection = this.#connection as HostSide;
     try {
-      const hasRoom = writeRequestBody(connection, this.#client.head, bytes);
+      const hasRoom = connection.sendBody(bytes);
       if (hasRoom) return true;
       const nowMs = this.#context.clock();
       connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
@@ -294,7 +293,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return;
     try {
       const { request: edit } = this.#plan;
-      writeRequestEnd(this.#connection as HostConnection, this.#client.head, edit === undefined ? trailers : edit.drop(trailers));
+      (this.#connection as HostSide).endBody(edit === undefined ? trailers : edit.drop(trailers));
       this.#isRequestSent = true;
       this.#awaitAnswer();
     } catch (error) {
@@ -304,8 +303,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   /** The host's turn: restarts the response timeout for the next byte of the answer, once the request is sent and while the client reads. */
   #awaitAnswer(nowMs = this.#context.clock()): void {
-    const connection = this.#connection as HostConnection;
-    if (!this.#isRequestSent || this.#isSettled || connection.socket.isPaused()) return;
+    const connection = this.#connection as HostSide;
+    if (!this.#isRequestSent || this.#isSettled || connection.isPaused) return;
     connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
     this.#toHost(nowMs);
   }
@@ -326,7 +325,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { clock, timeouts, tunnels, count, hosts } = this.#context;
     const setCookie = this.preference?.setCookie(this.host.slot);
     const tunnel = openTunnel(head, this.#client, setCookie, {
-      host: this.#connection as HostConnection,
+      host: this.#connection as HostSide,
       clock,
       idleMs: timeouts.tunnelTimeoutMs,
       onEnd: (isTimeout) => {

@@ -9,7 +9,7 @@ import { hasToken } from '../wire/grammar.js';
 import { writeBytes } from '../wire/buffers.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { TunnelSide } from '../host/connection-user.js';
-import type { HostConnection } from '../host/host-connection.js';
+import type { HostSide } from '../host/host-side.js';
 import { closeFrame, FrameTracker } from './websocket-frames.js';
 
 /** How long a side may take to close its connection after the other side or the balancer has ended the tunnel. */
@@ -26,7 +26,7 @@ export interface TunnelOptions {
   readonly client: Duplex;
   /** Sends bytes to the client, which has a deadline to read them; returns false when it must catch up. */
   readonly send: (bytes: Buffer) => boolean;
-  readonly host: HostConnection;
+  readonly host: HostSide;
   readonly isWebSocket: boolean;
   readonly clock: Clock;
   /** How long both sides may be silent. */
@@ -82,7 +82,7 @@ function protocolOf({ headers }: ResponseHead): string {
 /** One tunnel. */
 export class Tunnel implements TunnelSide {
   readonly #client: Duplex;
-  readonly #host: HostConnection;
+  readonly #host: HostSide;
   readonly #options: TunnelOptions;
   /** Track the frames towards each side; undefined if it is not a WebSocket. */
   readonly #toClient: FrameTracker | undefined;
@@ -99,15 +99,15 @@ export class Tunnel implements TunnelSide {
     this.#idleMs = options.idleMs;
     this.#toClient = isWebSocket ? new FrameTracker() : undefined;
     this.#toHost = isWebSocket ? new FrameTracker() : undefined;
-    client.on('drain', () => host.socket.resume());
+    client.on('drain', () => host.way.resume());
     client.on('end', () => {
       // The host may still finish what it was sending, within the linger time.
       this.#idleMs = LINGER_MS;
       this.#isAlive();
-      host.socket.end();
+      host.way.end();
     });
     // `close` follows an error.
-    client.on('close', () => this.#endAfter(host.socket));
+    client.on('close', () => this.#endAfter(host.way));
     client.resume();
     this.#isAlive();
   }
@@ -120,14 +120,14 @@ export class Tunnel implements TunnelSide {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toHost?.push(bytes);
-    if (!writeBytes(this.#host.socket, bytes)) this.#client.pause();
+    if (!writeBytes(this.#host.way, bytes)) this.#client.pause();
   }
 
   onHostBytes(bytes: Buffer): void {
     if (this.#isClosing) return;
     this.#isAlive();
     this.#toClient?.push(bytes);
-    if (!this.#options.send(bytes)) this.#host.socket.pause();
+    if (!this.#options.send(bytes)) this.#host.way.pause();
   }
 
   onHostWritable(): void {
@@ -156,8 +156,8 @@ export class Tunnel implements TunnelSide {
   sayGoodbye(): void {
     if (this.#isClosing) return;
     if (this.#toClient?.isAtBoundary === true) this.#client.write(closeFrame(GOING_AWAY, false));
-    if (this.#toHost?.isAtBoundary === true) this.#host.write(closeFrame(GOING_AWAY, true));
-    this.#close(this.#client, this.#host.socket);
+    if (this.#toHost?.isAtBoundary === true) this.#host.way.write(closeFrame(GOING_AWAY, true));
+    this.#close(this.#client, this.#host.way);
     this.#end(false);
   }
 
@@ -186,10 +186,10 @@ export class Tunnel implements TunnelSide {
       side.resume();
     }
     const isOver = (): void => {
-      if (this.#client.destroyed && this.#host.socket.destroyed) timeout.clear();
+      if (this.#client.destroyed && this.#host.way.destroyed) timeout.clear();
     };
     this.#client.once('close', isOver);
-    this.#host.socket.once('close', isOver);
+    this.#host.way.once('close', isOver);
     isOver();
   }
 
