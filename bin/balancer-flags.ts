@@ -163,6 +163,18 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
         help: 'connections from --trust begin with a PROXY header, v1 or v2',
         shown: '',
       },
+      {
+        field: 'isH2cAccepted',
+        flags: '--h2c',
+        help: 'without TLS, clients may also speak HTTP/2 from the first byte on (prior knowledge); with TLS they choose it by ALPN',
+        shown: '',
+      },
+      {
+        field: 'isHttp1Only',
+        flags: '--http1-only',
+        help: 'do not offer HTTP/2 to clients over TLS',
+        shown: '',
+      },
       word(
         'oddNames',
         '--odd-names',

@@ -176,6 +176,9 @@ function checkTraffic(config: TrafficConfig): void {
   if (hostCa !== '' && isHostInsecure) refuse('--host-ca means nothing with --host-insecure: leave one of them out');
   if (isProxyAccepted && trust.length === 0)
     refuse('--accept-proxy needs --trust CIDR: only peers that are trusted may say who their client is');
+  if (config.isH2cAccepted && tlsCerts.length > 0)
+    refuse('--h2c is for ports without TLS: with --tls-cert clients choose HTTP/2 by ALPN, so leave --h2c out');
+  if (config.isH2cAccepted && config.isHttp1Only) refuse('--h2c and --http1-only contradict each other: leave one of them out');
   if (config.memoryLimit !== 0 && config.memoryLimit < MIN_MEMORY_LIMIT_BYTES)
     refuse(
       `--memory-limit: at least ${formatSize(MIN_MEMORY_LIMIT_BYTES)}, since a balancer without any request takes most of that, not ${formatSize(config.memoryLimit)}; 0: what the container or machine has`,

@@ -4,7 +4,8 @@
 import { MINUTE } from '../clock.js';
 import { LOG_LEVELS } from '../log.js';
 import { ALGORITHMS } from '../model.js';
-import { isName, NAME_RULE, NAMESPACE_RULE, originOf } from '../redis/names.js';
+import { ORIGIN_RULE, originOf } from '../host-origin.js';
+import { isName, NAME_RULE, NAMESPACE_RULE } from '../redis/names.js';
 import type { BalancerConfig } from './config.js';
 import { parseMethods } from './methods.js';
 import { parseOtlpEndpoint } from './otlp.js';
@@ -118,6 +119,8 @@ export const NUMBER_FIELDS = {
   minBodyRate: number('--min-body-rate', 0, GIB, 'bytes a second'),
   maxConnections: number('--max-connections', 1, 1_000_000),
   maxConnectionsPerClient: number('--max-connections-per-client', 0, 1_000_000),
+  maxStreams: number('--max-streams', 1, 10_000),
+  hostMaxStreams: number('--host-max-streams', 1, 10_000),
   maxResponseHeaderSize: bytes('--max-response-header-size', 1 << 10, MIB),
   hostMaxInflight: number('--host-max-inflight', 1, 1_000_000),
   hostQueue: number('--host-queue', 0, 1_000_000),
@@ -152,11 +155,7 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   consoleTokenFile: text('--console-token-file', 'the name of a file, empty for none'),
   name: text('--name', `empty, or ${NAME_RULE}`, (value) => value === '' || isName(value)),
   algorithm: oneOf('--algorithm', ALGORITHMS),
-  statics: list(
-    '--host',
-    'a list of { name, url, discovery }, the url as http://host:port or https://host:port; discovery is dns, srv or missing',
-    isHost,
-  ),
+  statics: list('--host', `a list of { name, url, discovery }, the url as ${ORIGIN_RULE}; discovery is dns, srv or missing`, isHost),
   dnsServers: list('--dns-server', 'a list of addresses, perhaps with a port, such as 10.0.0.53 or [fd00::53]:5353', (value) =>
     isRead(parseDnsServer, value),
   ),
@@ -181,6 +180,8 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
   isHostInsecure: yesOrNo('--host-insecure'),
   trust: list('--trust', 'a list of addresses and ranges, such as ["10.0.0.0/8"]', (value) => isRead(parseCidr, value)),
   isProxyAccepted: yesOrNo('--accept-proxy'),
+  isH2cAccepted: yesOrNo('--h2c'),
+  isHttp1Only: yesOrNo('--http1-only'),
   oddNames: oneOf('--odd-names', NAME_POLICIES),
   utf8Targets: oneOf('--utf8-targets', UTF8_POLICIES),
   methods: list(

@@ -4,7 +4,8 @@
 import { MeercatError } from '../errors.js';
 import type { GivenHost } from '../model.js';
 import { nearestWord } from '../nearest.js';
-import { arePools, isName, MAX_POOLS_PER_HOST, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
+import { ORIGIN_RULE, originOf } from '../host-origin.js';
+import { arePools, isName, MAX_POOLS_PER_HOST, NAME_RULE, POOL_RULE } from '../redis/names.js';
 import { DEFAULT_POOL } from '../site-model.js';
 import { type BalancerConfig, checkFleet, checkRelations, DEFAULTS } from './config.js';
 import { type Field, FIELDS } from './fields.js';
@@ -71,7 +72,7 @@ const INTERVAL_MS = { min: 100, max: 60_000 };
 /** The fields of {@link AgentOptions}. */
 export const AGENT_FIELDS: FieldTable = {
   ...FLEET_FIELDS,
-  url: text('--url', 'http://host:port or https://host:port', (value) => originOf(value) !== null),
+  url: text('--url', ORIGIN_RULE, (value) => originOf(value) !== null),
   name: text('--name', NAME_RULE, isName),
   pools: { flag: '--pool', allowed: `1 to ${MAX_POOLS_PER_HOST} different names: ${POOL_RULE}`, accepts: arePools },
   agentKeyFile: text('--agent-key', 'the name of a file, empty for none', () => true),

@@ -40,6 +40,10 @@ export interface TrafficLimits {
   readonly maxConnections: number;
   /** Client connections per client address, those of `trust` excepted; the next ones get 503. 0: no limit. */
   readonly maxConnectionsPerClient: number;
+  /** Requests in progress on one HTTP/2 connection of a client; the next ones are refused (REFUSED_STREAM), and clients send them again. */
+  readonly maxStreams: number;
+  /** Requests in progress on one HTTP/2 connection to a host; the next ones go on another connection. */
+  readonly hostMaxStreams: number;
   /** Bytes of the head of a host's answer in all; beyond it the client gets 502. */
   readonly maxResponseHeaderSize: number;
   /** Requests in flight from this balancer to one host; the next ones wait. */
@@ -158,6 +162,10 @@ export interface TrafficConfig extends TrafficTimeouts, TrafficLimits, HealthRul
   readonly trust: readonly string[];
   /** Connections from `trust` begin with a PROXY header (v1 or v2). */
   readonly isProxyAccepted: boolean;
+  /** Without TLS, clients may speak HTTP/2 at once (prior knowledge, RFC 9113, section 3.3). */
+  readonly isH2cAccepted: boolean;
+  /** Clients over TLS are not offered HTTP/2. */
+  readonly isHttp1Only: boolean;
   readonly oddNames: NamePolicy;
   readonly utf8Targets: Utf8Policy;
   /** The methods that are served, as they are written; the others get 405. Empty: any but CONNECT and TRACE. */
@@ -194,6 +202,8 @@ export const TRAFFIC_DEFAULTS = {
   minBodyRate: 100,
   maxConnections: 10_000,
   maxConnectionsPerClient: 1000,
+  maxStreams: 100,
+  hostMaxStreams: 100,
   maxResponseHeaderSize: 32 << 10,
   hostMaxInflight: 1000,
   hostQueue: 100,
@@ -217,6 +227,8 @@ export const TRAFFIC_DEFAULTS = {
   isHostInsecure: false,
   trust: [],
   isProxyAccepted: false,
+  isH2cAccepted: false,
+  isHttp1Only: false,
   oddNames: 'drop',
   utf8Targets: 'refuse',
   methods: [],

@@ -6,7 +6,8 @@ import { MINUTE, SECOND } from '../clock.js';
 import { MeercatError } from '../errors.js';
 import { LOG_LEVELS, type LogLevel } from '../log.js';
 import { ALGORITHMS, type Algorithm, type GivenHost } from '../model.js';
-import { isName, isPoolName, NAME_RULE, originOf, POOL_RULE } from '../redis/names.js';
+import { ORIGIN_RULE, originOf } from '../host-origin.js';
+import { isName, isPoolName, NAME_RULE, POOL_RULE } from '../redis/names.js';
 import type { StatusRange } from './traffic-config.js';
 
 function refuse(message: string): never {
@@ -18,7 +19,7 @@ export function parseStaticHost(text: string): GivenHost {
   const [urlText = '', ...options] = text.split(',');
   const [, discovery, plain = ''] = /^(?:(dns|srv)\+)?(.*)$/s.exec(urlText.trim()) ?? [];
   const url = originOf(plain);
-  if (url === null) refuse(`--host: ${quote(urlText)} is not http://host:port or https://host:port, nor one of them after dns+ or srv+`);
+  if (url === null) refuse(`--host: ${quote(urlText)} is not ${ORIGIN_RULE}, nor one of them after dns+ or srv+`);
   const fault = discovery === undefined ? '' : discoveryFault(discovery as 'dns' | 'srv', url);
   if (fault !== '') refuse(`--host: ${quote(urlText)}: ${fault}`);
   let name = defaultHostName(url);
@@ -90,7 +91,7 @@ export function readDnsServer(text: string): DnsServer | undefined {
 /** The name of a host for which none was given: its host name and port. */
 export function defaultHostName(origin: string): string {
   const { host, hostname: name, port, protocol } = new URL(origin);
-  const text = port === '' ? `${name}-${protocol === 'https:' ? 443 : 80}` : host.replace(/:(\d+)$/, '-$1');
+  const text = port === '' ? `${name}-${protocol === 'https:' || protocol === 'h2+tls:' ? 443 : 80}` : host.replace(/:(\d+)$/, '-$1');
   return text
     .replaceAll(/[^A-Za-z0-9._-]/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
@@ -99,7 +100,7 @@ export function defaultHostName(origin: string): string {
 
 /** Reads the URL of a host: an origin. */
 export function parseOrigin(flag: string, text: string): string {
-  return originOf(text.trim()) ?? refuse(`${flag}: ${quote(text)} is not http://host:port or https://host:port`);
+  return originOf(text.trim()) ?? refuse(`${flag}: ${quote(text)} is not ${ORIGIN_RULE}`);
 }
 
 /** Reads the name of a pool. */

@@ -4,6 +4,7 @@
 
 import { isIP } from 'node:net';
 import { hostIdOf } from '../host-id.js';
+import { originOf } from '../host-origin.js';
 import type { SiteHost } from '../site-model.js';
 import type { Found, LookupResult } from './dns-lookup.js';
 
@@ -192,8 +193,8 @@ function hostOf({ pool, host }: DiscoverySource, { address, port, name, weight }
   const mean = group.reduce((sum, each) => sum + each.weight, 0) / group.length;
   return {
     name: hostIdOf(pool, bareName),
-    url: new URL(`${protocol}//${isIPv6 ? `[${address}]` : address}${portText}`).origin,
-    authority: new URL(`${protocol}//${name}${portText}`).host,
+    url: originOf(`${protocol}//${isIPv6 ? `[${address}]` : address}${portText}`) as string,
+    authority: new URL(originOf(`${protocol}//${name}${portText}`) as string).host,
     weight: boundedWeight(host.weight * (mean > 0 ? weight / mean : 1)),
   };
 }

@@ -32,7 +32,7 @@ export function probeHost(
   const url = new URL(origin);
   const target = { ...hostAddressOf(url, authority), ...(addresses !== undefined && tryEach(addresses, rules.healthTimeoutMs)) };
   const isWell =
-    rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(url, target, rules, tls, authority ?? url.host);
+    rules.healthPath === '' ? doesAccept(target, rules.healthTimeoutMs) : doesAnswer(target, rules, tls, authority ?? url.host);
   return isWell.then((isGood) => {
     if (!isGood) addresses?.onNoneAnswered();
     return isGood;
@@ -57,7 +57,6 @@ function doesAccept(target: Target, timeoutMs: number): Promise<boolean> {
 }
 
 function doesAnswer(
-  url: URL,
   target: Target,
   { healthPath: path, healthHost, healthExpect, healthTimeoutMs }: ProbeRules,
   { ca, isInsecure }: HostTls,
@@ -71,10 +70,9 @@ function doesAnswer(
       agent: false,
       headers: { Host: healthHost === '' ? authority : healthHost, 'User-Agent': 'meercat-health' },
     } as const;
-    const question =
-      url.protocol === 'https:'
-        ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure })
-        : requestHttp(options);
+    const question = target.isTls
+      ? requestHttps({ ...options, ...(ca !== undefined && { ca }), rejectUnauthorized: !isInsecure })
+      : requestHttp(options);
     const end = (isGood: boolean): void => {
       timeout.clear();
       resolve(isGood);

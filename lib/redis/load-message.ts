@@ -4,7 +4,8 @@
 
 import { type HostLoad, type LoadMessage, MAX_CLASSES, MAX_POOLS, type StaticHost } from '../model.js';
 import { type Decoded, decodeFields, isCount, isFields, isHostWeight, MESSAGE_VERSION, rejected } from './decode.js';
-import { isHostAuthority, isHostId, isName, originOf } from './names.js';
+import { originOf } from '../host-origin.js';
+import { isHostAuthority, isHostId, isName } from './names.js';
 
 /** A load message longer than this is dropped unread: 16,384 hosts with long names fit. */
 export const MAX_LOAD_LENGTH = 8 << 20;

@@ -1,6 +1,7 @@
 // Validates names and origins. Host and balancer names come from outside and become parts of keys, log lines and
 // terminal output: anything unusual is rejected here.
 
+import { originOf } from '../host-origin.js';
 import { bareNameOf, poolOf } from '../host-id.js';
 import { DEFAULT_POOL } from '../site-model.js';
 
@@ -78,21 +79,4 @@ const AUTHORITY = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}(?::\d{1,5})?$/;
 /** Whether this is the authority of a host that was found by DNS. */
 export function isHostAuthority(value: unknown): value is string {
   return typeof value === 'string' && AUTHORITY.test(value) && originOf(`http://${value}`) !== null;
-}
-
-/**
- * The origin of an http or https URL (`http://10.0.0.7:8080`), or null when it is anything else:
- * another scheme, user and password, a path, more than 512 characters.
- */
-export function originOf(value: unknown): string | null {
-  if (typeof value !== 'string' || value.length > 512) return null;
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    return null;
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
-  if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '') return null;
-  return url.hostname === '' || url.port === '0' ? null : url.origin;
 }

@@ -3,7 +3,8 @@
 import type { HostFigures, Report } from '../model.js';
 import { type Decoded, decodeFields, MESSAGE_VERSION, numberWithin, rejected } from './decode.js';
 import { DEFAULT_POOL } from '../site-model.js';
-import { arePools, isName, originOf } from './names.js';
+import { originOf } from '../host-origin.js';
+import { arePools, isName } from './names.js';
 
 /** Longer reports are dropped unread. */
 export const MAX_REPORT_LENGTH = 4096;

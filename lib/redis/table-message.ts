@@ -22,7 +22,8 @@ import {
   rejected,
 } from './decode.js';
 import { isClassName } from './load-message.js';
-import { isHostAuthority, isHostId, isMastership, isName, originOf } from './names.js';
+import { originOf } from '../host-origin.js';
+import { isHostAuthority, isHostId, isMastership, isName } from './names.js';
 
 /** Longer tables are dropped unread; 16,384 hosts with long names fit. */
 export const MAX_TABLE_LENGTH = 16 << 20;

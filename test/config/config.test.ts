@@ -182,6 +182,11 @@ const ORIGINS: readonly (readonly [text: string, origin: string])[] = [
   ['http://10.0.0.7:3000/', 'http://10.0.0.7:3000'],
   [' http://a:1 ', 'http://a:1'],
   ['http://a:80', 'http://a'],
+  ['h2://10.0.0.7:50051', 'h2://10.0.0.7:50051'],
+  ['H2://API.internal:80/', 'h2://api.internal'],
+  ['h2://0x7f.1:1', 'h2://127.0.0.1:1'],
+  ['h2+tls://a:443', 'h2+tls://a'],
+  ['h2+tls://[::1]:8443', 'h2+tls://[::1]:8443'],
   ['https://a:443', 'https://a'],
   ['https://a:8443', 'https://a:8443'],
   ['HTTP://Host:1', 'http://host:1'],
@@ -206,6 +211,15 @@ const NO_ORIGINS = [
   'javascript:alert(1)',
   `http://${'a'.repeat(600)}`,
   'http://a b',
+  'h2:a',
+  'h2://',
+  'h2:///a',
+  'h2://a/path',
+  'h2://user@a',
+  'h2://a:0',
+  'h2+ssl://a',
+  'h2+tls:\\\\a',
+  'h2c://a',
 ];
 
 test("a host's URL is an origin, written one way", () => {
@@ -213,7 +227,7 @@ test("a host's URL is an origin, written one way", () => {
   for (const text of NO_ORIGINS)
     assert.match(
       refusal(() => parseOrigin('--url', text)),
-      /^--url: .* is not http:\/\/host:port or https:\/\/host:port$/,
+      /^--url: .* is not http:\/\/host:port or https:\/\/host:port, or for HTTP\/2 h2:\/\/host:port or h2\+tls:\/\/host:port$/,
       text,
     );
 });
@@ -236,6 +250,7 @@ test('a static host can be a DNS name for several hosts, or a service', () => {
   for (const [text, host] of [
     ['dns+http://api.internal:3000', { name: 'api.internal-3000', url: 'http://api.internal:3000', discovery: 'dns' }],
     ['dns+https://api.internal,name=api', { name: 'api', url: 'https://api.internal', discovery: 'dns' }],
+    ['dns+h2://api.internal:50051', { name: 'api.internal-50051', url: 'h2://api.internal:50051', discovery: 'dns' }],
     ['srv+http://_api._tcp.internal', { name: 'api._tcp.internal', url: 'http://_api._tcp.internal', discovery: 'srv' }],
   ] as const) {
     assert.equal(parseStaticHost(text), host);
@@ -246,7 +261,7 @@ test('a static host can be a DNS name for several hosts, or a service', () => {
     ['dns+http://[::1]:3000', /a DNS name is needed/],
     ['srv+http://_api._tcp.internal:3000', /SRV records have ports/],
     ['srv+http://-x', /a DNS name is needed/],
-    ['mdns+http://api:1', /is not http:\/\/host:port or https:\/\/host:port, nor one of them after dns\+ or srv\+/],
+    ['mdns+http://api:1', /is not http:\/\/host:port or .* after dns\+ or srv\+$/],
     ['dns+api:1', /is not http/],
     [`dns+http://api:1,name=${'x'.repeat(81)}`, /at most 80 characters/],
   ] as const)

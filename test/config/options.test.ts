@@ -146,7 +146,7 @@ test('what is wrong in the options of an agent or a fleet is refused likewise', 
   const url = 'http://10.0.0.7:3000';
   for (const [run, message] of [
     [agent(undefined), /^the options: an object, not missing$/],
-    [agent({}), /^url: http:\/\/host:port or https:\/\/host:port, not missing$/],
+    [agent({}), /^url: http:\/\/host:port or https:\/\/host:port, or for HTTP\/2 h2:\/\/host:port or h2\+tls:\/\/host:port, not missing$/],
     [agent({ url: '10.0.0.7:3000' }), /^url: .*, not "10\.0\.0\.7:3000"$/],
     [agent({ url, interval: 1000 }), /^"interval" is not known: it is intervalMs$/],
     [agent({ url, cores: 2 }), /^"cores" is not known: it is coresLimit$/],

@@ -6,7 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type DiscoveredHost, Discovery, type DiscoverySource, MAX_FOUND } from '../../lib/discovery/discovery.js';
 import type { Found, LookupResult } from '../../lib/discovery/dns-lookup.js';
-import { isHostId, originOf } from '../../lib/redis/names.js';
+import { originOf } from '../../lib/host-origin.js';
+import { isHostId } from '../../lib/redis/names.js';
 
 const test = suite('discovery');
 

@@ -2,7 +2,8 @@
 // Invariant: a pool that has a problem is built all the same, so that routes to it are checked.
 
 import { isIP } from 'node:net';
-import { isName, NAME_RULE, originOf } from '../../redis/names.js';
+import { originOf } from '../../host-origin.js';
+import { isName, NAME_RULE } from '../../redis/names.js';
 import { DEFAULT_POOL, type FixedAnswer, type HashKey, type SiteHost, type SitePool } from '../../site-model.js';
 import { defaultHostName } from '../values.js';
 import { barePool } from './built-in-site.js';
@@ -120,7 +121,7 @@ function buildHosts({ hosts }: PoolDocument, where: Where, problems: Problems): 
   });
 }
 
-const SCHEME = /^(dns|srv)\+(?=https?:)/i;
+const SCHEME = /^(dns|srv)\+(?=(?:https?|h2|h2\+tls):)/i;
 
 function buildHost(written: HostDocument, at: number, where: Where, problems: Problems): SiteHost | null {
   const { url, name, weight } = typeof written === 'string' ? { url: { at, value: written }, name: null, weight: 1 } : written;
@@ -134,7 +135,7 @@ function buildHost(written: HostDocument, at: number, where: Where, problems: Pr
   const origin = originOf(url.value.replace(SCHEME, ''));
   if (origin === null)
     return wrong(
-      `${quoted(url.value)} is no origin: scheme, name and port, as in http://10.0.0.7:3000, dns+http://api.internal:3000 or srv+http://_api._tcp.internal`,
+      `${quoted(url.value)} is no origin: scheme, name and port, as in http://10.0.0.7:3000, h2://10.0.0.7:3000, dns+http://api.internal:3000 or srv+http://_api._tcp.internal`,
     );
   const { hostname, port } = new URL(origin);
   if (discovery !== 'none' && isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0)

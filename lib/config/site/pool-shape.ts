@@ -17,7 +17,7 @@ const durationAsFlag = (field: keyof typeof NUMBER_FIELDS) => durationBetween(NU
 const hostObject = object({
   url: needed(
     placed(text({ wanted: 'a URL such as http://10.0.0.7:3000', pattern: /^[a-z+]+:\/\//i, maxLength: 512 })),
-    'The URL: http, https, dns+http, dns+https, srv+http or srv+https.',
+    'The URL: http, https, h2 or h2+tls, perhaps with dns+ or srv+ before it.',
   ),
   name: optional(
     placed(text({ wanted: 'a name', pattern: /^\S+$/, maxLength: 128 })),

@@ -96,8 +96,7 @@ export class Host implements ConnectionOwner {
         addressEvents.onFailure(error, isFirst);
       },
     });
-    const { host, port, servername } = hostAddressOf(this.target, authority);
-    const isTls = this.target.protocol === 'https:';
+    const { host, port, servername, isTls } = hostAddressOf(this.target, authority);
     this.connect = {
       host,
       port,

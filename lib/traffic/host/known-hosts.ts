@@ -1,6 +1,7 @@
 // The hosts of the traffic thread, by slot: each with its connections, its queue of waiting requests, and the failures
 // that this balancer has seen. Maintains the thread's own columns of the shared table.
 
+import { hostOrigin } from '../../health/host-address.js';
 import { messageOf } from '../../errors.js';
 import {
   AVOID_BRIEFLY_MS,
@@ -54,7 +55,9 @@ export class KnownHosts {
 
   /** The hosts that are in the table, in order of arrival. */
   known(): SlotHost[] {
-    return [...this.#inOrder].filter(({ isRemoved }) => !isRemoved).map(({ slot, name, target }) => ({ slot, name, url: target.origin }));
+    return [...this.#inOrder]
+      .filter(({ isRemoved }) => !isRemoved)
+      .map(({ slot, name, target }) => ({ slot, name, url: hostOrigin(target) }));
   }
 
   /** The slots of hosts that left the table but still have requests in flight: each is released with its last request. */
@@ -288,7 +291,7 @@ export class KnownHosts {
     const { columns, clock, count, tls, probe, events } = this.#options;
     const rules = this.#rulesOf(host.slot);
     host.isProbing = true;
-    const isWell = await probe(host.target.origin, rules, tls, host.addresses);
+    const isWell = await probe(hostOrigin(host.target), rules, tls, host.addresses);
     host.isProbing = false;
     host.probeAtMs = clock() + rules.healthIntervalMs;
     if (!isWell || host.isRemoved || this.#isClosed) return;

@@ -1,6 +1,7 @@
 // Load reports in hosts' answers (ORCA): read at a limited rate per host, batched for a few milliseconds, handed on, and
 // removed from the answer to the client. An answer without one costs nothing here.
 
+import { hostOrigin } from '../../health/host-address.js';
 import type { Clock } from '../../clock.js';
 import type { InbandReport } from '../../model.js';
 import { isLoadHeader, readLoadHeader } from '../../learning/orca-header.js';
@@ -110,7 +111,7 @@ export class LoadHeaders {
     const { figures, eps } = report;
     // A report without CPU and memory must not make older figures look fresh.
     if (!isReportDue || (figures.cpu === null && figures.memory === null)) return;
-    this.#gathered.push({ slot, host, url: target.origin, ...figures, eps });
+    this.#gathered.push({ slot, host, url: hostOrigin(target), ...figures, eps });
     if (this.#gathered.length > 1) return;
     this.#timer = setTimeout(() => {
       const reports = this.#gathered;

@@ -1,6 +1,7 @@
 // The trace of one sampled request: names a span for the request and for each attempt, and becomes a plain record at the
 // request's end.
 
+import { hostOrigin } from '../../health/host-address.js';
 import type { TraceRecord, TracedAttempt } from '../../trace-records.js';
 import type { ClientSide } from '../client/client-side.js';
 import { traceLines } from '../wire/trace-context.js';
@@ -49,7 +50,7 @@ export class RequestTrace {
     this.#attempts.push({
       spanId: this.#spanId,
       host: host.name,
-      origin: host.target.origin,
+      origin: hostOrigin(host.target),
       startedMs: startedAtMs - startedMs,
       endedMs: nowMs - startedMs,
       connectedMs: connectedAtMs - startedMs,
