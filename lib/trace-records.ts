@@ -34,6 +34,8 @@ export interface TracedRequest {
   readonly peerAddress: string;
   /** Of the answer to the client; 0: none. */
   readonly status: number;
+  /** The status of gRPC that the client got; negative: none. */
+  readonly grpcStatus: number;
   /** The line of its route in the site; 0: none. */
   readonly routeLine: number;
   /** Empty: none. */
@@ -59,6 +61,8 @@ export interface TracedAttempt {
   readonly firstByteMs: number;
   /** Of the host's answer; 0: none. */
   readonly status: number;
+  /** Of a call of gRPC; negative: none. */
+  readonly grpcStatus: number;
   readonly outcome: string;
   /** Why the host failed; empty: it did not. */
   readonly reason: string;

@@ -185,6 +185,7 @@ const RECORD: AccessRecord = {
     method: 'GET',
     target: '/',
     httpVersion: '1.1',
+    grpcStatus: -1,
     host: 'h',
     status: 200,
     bytesOut: 1,

@@ -59,6 +59,30 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'QUERY',
 ]);
 
+/** The statuses of gRPC, by number. */
+const GRPC_NAMES = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+];
+
+/** The statuses that are errors of a server by OpenTelemetry's conventions. */
+const SERVER_ERRORS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
+
 type Value = string | number | undefined;
 
 /** The body of an export request. */
@@ -79,9 +103,10 @@ export function spansOf(record: TraceRecord): OtlpSpan[] {
 }
 
 function serverSpan({ traceId, spanId, parentId, state, startedEpochMs, endedEpochMs, request, attempts }: TraceRecord): OtlpSpan {
-  const { method, status, host, code, outcome, queueMs, reason } = request;
+  const { method, status, grpcStatus, host, code, outcome, queueMs, reason } = request;
   const server = hostAndPort(host, request.isTls ? 443 : 80);
-  const isFailed = status >= 500 || (status === 0 && outcome !== 'client-gone' && outcome !== 'client-failed');
+  const isFailed =
+    status >= 500 || SERVER_ERRORS.has(grpcStatus) || (status === 0 && outcome !== 'client-gone' && outcome !== 'client-failed');
   const firstMs = attempts[0]?.startedMs ?? endedEpochMs - startedEpochMs;
   return {
     traceId,
@@ -97,7 +122,8 @@ function serverSpan({ traceId, spanId, parentId, state, startedEpochMs, endedEpo
       'url.path': request.path,
       'url.scheme': request.isTls ? 'https' : 'http',
       'http.response.status_code': positive(status),
-      'error.type': isFailed ? (status >= 500 ? String(status) : outcome) : undefined,
+      ...callOf(grpcStatus),
+      'error.type': isFailed ? errorOf(status, 500, grpcStatus, outcome) : undefined,
       'server.address': server.address,
       'server.port': server.port,
       'client.address': request.clientAddress,
@@ -118,11 +144,11 @@ function serverSpan({ traceId, spanId, parentId, state, startedEpochMs, endedEpo
 
 function clientSpan({ traceId, spanId, state, startedEpochMs, request }: TraceRecord, attempt: TracedAttempt, index: number): OtlpSpan {
   const { method, path } = request;
-  const { origin, status, outcome, reason, connectedMs, firstByteMs } = attempt;
+  const { origin, status, grpcStatus, outcome, reason, connectedMs, firstByteMs } = attempt;
   const { hostname, port, protocol } = new URL(origin);
   const address = hostname.replace(/^\[|\]$/g, '');
   // A client that goes away is not the host's fault.
-  const isFailed = status >= 400 || (outcome !== 'ok' && outcome !== 'client-gone');
+  const isFailed = status >= 400 || grpcStatus > 0 || (outcome !== 'ok' && outcome !== 'client-gone');
   const at = (ms: number): number => startedEpochMs + ms;
   return {
     traceId,
@@ -137,7 +163,8 @@ function clientSpan({ traceId, spanId, state, startedEpochMs, request }: TraceRe
       ...methodOf(method),
       'url.full': `${origin}${path.startsWith('/') ? path : ''}`,
       'http.response.status_code': positive(status),
-      'error.type': isFailed ? (outcome === 'ok' ? String(status) : outcome) : undefined,
+      ...callOf(grpcStatus),
+      'error.type': isFailed ? (outcome === 'ok' ? errorOf(status, 400, grpcStatus, outcome) : outcome) : undefined,
       'http.request.resend_count': positive(index),
       'server.address': address,
       'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
@@ -152,6 +179,17 @@ function clientSpan({ traceId, spanId, state, startedEpochMs, request }: TraceRe
     ],
     status: isFailed ? { code: STATUS_ERROR, ...(reason !== '' && { message: shortened(reason) }) } : {},
   };
+}
+
+/** What says how a call of gRPC ended (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/). @param status negative: none */
+function callOf(status: number): Record<string, Value> {
+  return status < 0 ? {} : { 'rpc.system': 'grpc', 'rpc.grpc.status_code': status };
+}
+
+/** The kind of an error: the status of HTTP from `least` on, the name of the status of gRPC, or the outcome. */
+function errorOf(status: number, least: number, grpcStatus: number, outcome: string): string {
+  if (status >= least) return String(status);
+  return GRPC_NAMES[grpcStatus] ?? outcome;
 }
 
 function event(name: string, atMs: number, fields: Readonly<Record<string, Value>>): OtlpEvent {

@@ -13,7 +13,7 @@ export interface EjectionRules {
 }
 
 /** Why a host was ejected. */
-export type EjectionReason = 'connect_failed' | 'reset' | 'timeout' | 'bad_response' | '5xx';
+export type EjectionReason = 'connect_failed' | 'reset' | 'timeout' | 'bad_response' | '5xx' | 'grpc_status';
 
 /** What one request shows about its host; null for nothing. */
 export type EjectionEvidence = 'good' | EjectionReason | null;
@@ -50,11 +50,20 @@ export function startEjection(): EjectionState {
   return { failures: 0, ejections: 0, untilMs: 0, returnedAtMs: 0 };
 }
 
-/** What an outcome shows about the host; nothing when the client went away. */
-export function evidenceOf(outcome: OutcomeKind, status: number): EjectionEvidence {
+/**
+ * Whether a status of gRPC says that the host failed, as a 5xx does: RESOURCE_EXHAUSTED (8), INTERNAL (13) or UNAVAILABLE
+ * (14). All others are results of the call, or the work of its client (CANCELLED, DEADLINE_EXCEEDED), or may be either.
+ */
+export function isGrpcFailure(grpcStatus: number): boolean {
+  return grpcStatus === 8 || grpcStatus === 13 || grpcStatus === 14;
+}
+
+/** What an outcome shows about the host; nothing when the client went away or ran out of time. @param grpcStatus negative: none */
+export function evidenceOf(outcome: OutcomeKind, status: number, grpcStatus = -1): EjectionEvidence {
   switch (outcome) {
     case 'ok':
-      return status >= 500 ? '5xx' : 'good';
+      if (status >= 500) return '5xx';
+      return isGrpcFailure(grpcStatus) ? 'grpc_status' : 'good';
     case 'connect-failed':
       return 'connect_failed';
     case 'reset':
@@ -64,6 +73,7 @@ export function evidenceOf(outcome: OutcomeKind, status: number): EjectionEviden
     case 'bad-response':
       return 'bad_response';
     case 'client-gone':
+    case 'deadline':
       return null;
   }
 }

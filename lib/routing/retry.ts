@@ -12,7 +12,9 @@ export type OutcomeKind =
   /** The host's response is not valid HTTP. */
   | 'bad-response'
   /** The client went away; never the host's fault. */
-  | 'client-gone';
+  | 'client-gone'
+  /** The deadline that the client had set passed first; never the host's fault, which may have had no time at all. */
+  | 'deadline';
 
 /** The facts the retry rule depends on. */
 export interface Attempted {

@@ -54,6 +54,7 @@ export const COUNTERS = [
   'timeouts_queue',
   'timeouts_connect',
   'timeouts_response',
+  'timeouts_deadline',
   'timeouts_tunnel',
   'timeouts_half_closed',
   // Traffic: host failures, and reactions to them.
@@ -63,6 +64,7 @@ export const COUNTERS = [
   'hosts_bad_response',
   'hosts_extra_bytes',
   'hosts_answered_5xx',
+  'hosts_answered_grpc_failure',
   'retries_connect_failed',
   'retries_reset',
   'retries_bad_response',
@@ -73,6 +75,7 @@ export const COUNTERS = [
   'ejections_timeout',
   'ejections_bad_response',
   'ejections_5xx',
+  'ejections_grpc_status',
   'ejections_ended',
   'access_log_dropped',
   // Traffic: sticky cookies that named no host.

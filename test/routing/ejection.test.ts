@@ -18,7 +18,7 @@ import type { OutcomeKind } from '../../lib/routing/retry.js';
 const test = suite('ejection');
 
 const RULES: EjectionRules = { ejectAfter: 5, ejectTimeMs: 1000, ejectMaxTimeMs: 30_000 };
-const SLOW_REASONS: readonly EjectionReason[] = ['reset', 'timeout', 'bad_response', '5xx'];
+const SLOW_REASONS: readonly EjectionReason[] = ['reset', 'timeout', 'bad_response', '5xx', 'grpc_status'];
 
 test('every outcome is classified as evidence about the host', () => {
   const says: readonly [OutcomeKind, number, ReturnType<typeof evidenceOf>][] = [
@@ -36,8 +36,20 @@ test('every outcome is classified as evidence about the host', () => {
     ['bad-response', 0, 'bad_response'],
     ['client-gone', 0, null],
     ['client-gone', 500, null],
+    ['deadline', 0, null],
+    ['deadline', 200, null],
   ];
   for (const [outcome, status, expected] of says) assert.is(evidenceOf(outcome, status), expected, `${outcome} ${status}`);
+});
+
+test('a call of gRPC fails through its host with RESOURCE_EXHAUSTED, INTERNAL and UNAVAILABLE, and with no other status', () => {
+  for (let status = -1; status <= 16; status++) {
+    const isFailure = status === 8 || status === 13 || status === 14;
+    assert.is(evidenceOf('ok', 200, status), isFailure ? 'grpc_status' : 'good', `${status}`);
+    assert.is(evidenceOf('ok', 503, status), '5xx', `${status}`);
+    assert.is(evidenceOf('client-gone', 200, status), null, `${status}`);
+    assert.is(evidenceOf('reset', 200, status), 'reset', `${status}`);
+  }
 });
 
 test('a single refused connection ejects at once', () => {

@@ -6,7 +6,7 @@ import { type Attempted, mayRetry, type OutcomeKind } from '../../lib/routing/re
 
 const test = suite('retry');
 
-const OUTCOMES: readonly OutcomeKind[] = ['ok', 'connect-failed', 'reset', 'timeout', 'bad-response', 'client-gone'];
+const OUTCOMES: readonly OutcomeKind[] = ['ok', 'connect-failed', 'reset', 'timeout', 'bad-response', 'client-gone', 'deadline'];
 const SAFE_TWICE = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'];
 const NOT_SAFE_TWICE = ['POST', 'PATCH', 'CONNECT', 'LOCK', 'get', 'PROPFIND', ''];
 
@@ -41,6 +41,7 @@ test('a timeout is not retried: the client has waited long enough, and the host 
 test('a response, or a client that left, ends it', () => {
   assert.is(mayRetry({ ...FIRST, outcome: 'ok' }), false);
   assert.is(mayRetry({ ...FIRST, outcome: 'client-gone' }), false);
+  assert.is(mayRetry({ ...FIRST, outcome: 'deadline' }), false);
 });
 
 test('never with a body that may have been delivered, never after the first byte, never a third time', () => {

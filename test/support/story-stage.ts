@@ -8,6 +8,7 @@ import { HEADER } from '../../lib/table/layout.js';
 import type { Attempt } from '../../lib/traffic/request/attempt.js';
 import type { ClientSide } from '../../lib/traffic/client/client-side.js';
 import { clientFacts } from '../../lib/traffic/wire/headers.js';
+import type { HttpVersion } from '../../lib/traffic/wire/request-head.js';
 import type { TrafficConfig } from '../../lib/config/traffic-config.js';
 import { carryThrough } from './carried.js';
 import { buildTrafficStage, type TrafficStage } from './traffic-context.js';
@@ -23,6 +24,8 @@ export interface Outcome {
 /** What a story is to meet. */
 export interface Scripted {
   readonly method?: string;
+  /** 1.1 by default. */
+  readonly version?: HttpVersion;
   readonly hasBody?: boolean;
   readonly headers?: readonly string[];
   /** Whether the body was handed out during an attempt. */
@@ -50,6 +53,7 @@ export class Stage {
   /** Tells one story; gives what happened in it. */
   async tell({
     method = 'GET',
+    version = '1.1',
     hasBody = false,
     headers = [],
     isBodyTaken = false,
@@ -73,7 +77,7 @@ export class Stage {
       head: {
         method,
         target: '/',
-        version: '1.1',
+        version,
         headers,
         host: 'x',
         framing: hasBody ? 'length' : 'none',

@@ -55,6 +55,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   'client/trusted.ts',
   'request/memory-guard.ts',
   'request/exchange-rules.ts',
+  'request/grpc-call.ts',
   'request/request-counts.ts',
   'host/host.ts',
   'host/host-queue.ts',

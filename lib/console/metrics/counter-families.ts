@@ -58,7 +58,7 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
   { name: 'meercat_timeouts_total', help: 'Waits that ended by a timeout', labels: ['kind'], counters: named('timeouts_') },
   {
     name: 'meercat_host_failures_total',
-    help: 'Failures of hosts, and their answers of 500 and above',
+    help: 'Failures of hosts, and their answers of 500 and above or with a status of gRPC that is a failure',
     labels: ['reason'],
     counters: {
       hosts_connect_failed: ['connect_failed'],
@@ -66,6 +66,7 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
       hosts_reset: ['reset'],
       hosts_bad_response: ['bad_response'],
       hosts_answered_5xx: ['5xx'],
+      hosts_answered_grpc_failure: ['grpc_status'],
     },
   },
   single('meercat_host_extra_bytes_total', 'Bytes of hosts that belong to no answer', 'hosts_extra_bytes'),
@@ -91,6 +92,7 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
       ejections_timeout: ['timeout'],
       ejections_bad_response: ['bad_response'],
       ejections_5xx: ['5xx'],
+      ejections_grpc_status: ['grpc_status'],
     },
   },
   single('meercat_ejections_ended_total', 'Ejected hosts that were let in again after a probe', 'ejections_ended'),

@@ -18,6 +18,8 @@ export interface InFlight {
   isProvenLong: boolean;
   /** When the answer's first byte arrived (process's clock); NaN before. */
   readonly firstByteAtMs: number;
+  /** The status of a call of gRPC in the host's answer; negative: none. */
+  readonly grpcStatus: number;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report. */
   readonly saidCpuMs: number;
   /** Aborts it as if the host had died. */

@@ -10,6 +10,7 @@ import {
   evidenceOf,
   failingAfter,
   failingFaded,
+  isGrpcFailure,
   takeEvidence,
   type EjectionReason,
 } from '../../routing/ejection.js';
@@ -188,7 +189,7 @@ export class KnownHosts {
       last.place = attempt.place;
     }
     if (outcome === 'ok') this.#record(host, attempt, status, nowMs);
-    this.#judge(host, outcome, status);
+    this.#judge(host, outcome, status, attempt.grpcStatus);
     host.queue.letIn();
     if (host.isRemoved) this.#releaseIfIdle(host);
     return nowMs;
@@ -201,7 +202,7 @@ export class KnownHosts {
     const { slot } = host;
     served[slot] = (served[slot] as number) + 1;
     if (!attempt.isProvenLong) recordHostLatency(columns, slot, attempt.hostMs);
-    if (status >= 500 || !this.turns.isEvidence(attempt, nowMs)) return;
+    if (status >= 500 || isGrpcFailure(attempt.grpcStatus) || !this.turns.isEvidence(attempt, nowMs)) return;
     const { classId, hostMs } = attempt;
     // The cost as known now: since the request was sent, costs may have been updated on another scale.
     recordServed(columns, slot, classId, expectedCost(columns, classId), hostMs);
@@ -242,14 +243,15 @@ export class KnownHosts {
   }
 
   /** Updates a host's failure share and ejection from the outcome of a request. */
-  #judge(host: Host, outcome: OutcomeKind, status: number): void {
+  #judge(host: Host, outcome: OutcomeKind, status: number, grpcStatus: number): void {
     const { columns, clock, count } = this.#options;
-    const evidence = evidenceOf(outcome, status);
+    const evidence = evidenceOf(outcome, status, grpcStatus);
     const share = columns.failing[host.slot] as number;
     // The usual case: a good answer from a host without failures.
     if (evidence === null || (evidence === 'good' && share === 0 && host.ejection.failures === 0)) return;
     if (evidence !== 'good') recordHostError(columns, host.slot);
     if (evidence === '5xx') count('hosts_answered_5xx');
+    else if (evidence === 'grpc_status') count('hosts_answered_grpc_failure');
     columns.failing[host.slot] = failingAfter(share, evidence);
     const nowMs = clock();
     if (evidence === 'connect_failed') columns.avoidUntil[host.slot] = nowMs + AVOID_MS;

@@ -24,6 +24,8 @@ export interface AccessRecord {
   readonly host: string;
   /** The status of the answer to the client; 0: none. */
   readonly status: number;
+  /** The status of gRPC that the client got; negative: none. */
+  readonly grpcStatus: number;
   /** Body bytes sent to the client, and received from it. */
   readonly bytesOut: number;
   readonly bytesIn: number;
@@ -168,6 +170,7 @@ function formatJson(record: AccessRecord): string {
     http_version: record.httpVersion,
     host_header: record.host,
     status: record.status,
+    grpc_status: record.grpcStatus < 0 ? null : record.grpcStatus,
     bytes_out: record.bytesOut,
     bytes_in: record.bytesIn,
     referer: record.referer,

@@ -6,12 +6,16 @@ import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
 import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
+import { NO_GRPC_STATUS } from '../wire/grpc.js';
 import { passedTrailers } from '../wire/headers.js';
 import type { ConnectionUser, Loss } from '../host/connection-user.js';
 import type { Host } from '../host/host.js';
 import type { HostSide } from '../host/host-side.js';
 import type { ResponseHead } from '../wire/response-head.js';
 import type { AttemptContext } from './attempt-context.js';
+import { codeOf } from './failure-code.js';
+import { GrpcAnswer } from './grpc-answer.js';
+import type { GrpcCall } from './grpc-call.js';
 import type { HostPreference } from './pool-affinity.js';
 import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
@@ -45,6 +49,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   isProvenLong = false;
   /** The CPU time (ms) of the request, as reported in the host's answer; NaN without a report, or if it was not read: reports are sampled. */
   saidCpuMs = Number.NaN;
+  /** The call of gRPC that the request is; undefined: it is none. */
+  call: GrpcCall | undefined;
   /** Of the request's affinity: says which cookie the answer sets; undefined: none. */
   preference: HostPreference | undefined;
   /** The header lines that the host gets for this attempt alone: the request's id and its trace; set before `run`. */
@@ -63,6 +69,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   /** Whether the heads of the answer allow the connection to be reused. */
   #isKept = true;
   #tunnel: Tunnel | undefined;
+  /** The answer, if it is gRPC's. */
+  #grpcAnswer: GrpcAnswer | undefined;
 
   /** @param plan what the request's route changes */
   constructor(
@@ -83,6 +91,11 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.startedAtMs = startedAtMs;
     this.owner = owner;
     this.#plan = plan;
+  }
+
+  /** The status of gRPC with which the call ended; negative: none. */
+  get grpcStatus(): number {
+    return this.#grpcAnswer?.status ?? NO_GRPC_STATUS;
   }
 
   /** Begins. */
@@ -107,7 +120,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     connection.use(this, this.#client.head);
     // The attempt has just begun: saves reading the clock again.
     if (connection.isConnected) this.#sendRequest(this.startedAtMs);
-    else connection.deadlineMs = clock() + timeouts.connectTimeoutMs;
+    else this.#wait(clock() + timeouts.connectTimeoutMs);
   }
 
   /** Ends the attempt as if the host had died: an operator ejected it. */
@@ -146,6 +159,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       this.#awaitAnswer(nowMs);
     } else {
       connection.expectBody();
+      if (this.call !== undefined) this.#wait(Number.POSITIVE_INFINITY);
       this.#client.readBody(this);
       // Part of the body is still to come, and the host takes it as it comes.
       if (!this.#isRequestSent && !connection.isFull) this.#toClient(nowMs);
@@ -155,7 +169,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onHostWritable(): void {
     if (this.#isSettled) return;
     if (!this.#isRequestSent) {
-      (this.#connection as HostSide).deadlineMs = Number.POSITIVE_INFINITY;
+      this.#wait(Number.POSITIVE_INFINITY);
       this.#toClient(this.#context.clock());
     }
     this.#client.resumeBody();
@@ -195,6 +209,12 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   onHostDeadline(): void {
+    if (this.call !== undefined && this.#context.clock() >= this.call.deadlineMs) {
+      this.reason = 'the deadline of the call has passed (grpc-timeout)';
+      this.#context.count('timeouts_deadline');
+      this.#fail('deadline');
+      return;
+    }
     const isConnected = this.#connection?.isConnected === true;
     const { connectTimeoutMs, responseTimeoutMs } = this.#context.timeouts;
     this.reason = !isConnected
@@ -231,7 +251,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     this.#status = head.status;
     this.#isKept &&= head.isKeptAlive && connection.mayKeepAfter(this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
-    if (head.isStream) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
+    if (head.isStream) this.#becomeLongLived();
+    if (this.call !== undefined) this.#grpcAnswer = GrpcAnswer.of(head);
     const setCookie = this.preference?.setCookie(this.host.slot);
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere, this.#plan.response, setCookie);
     if (!isBodyHere) this.#awaitAnswer();
@@ -240,6 +261,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
     const connection = this.#connection as HostSide;
+    // How long a stream takes says nothing about the host.
+    if (this.#grpcAnswer?.provesStream(bytes) === true) this.#becomeLongLived();
     const hasRoom = this.#client.sendBody(bytes, isLast);
     if (isLast) return;
     if (hasRoom) {
@@ -247,13 +270,14 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     // The client must catch up. Meanwhile the host has no deadline.
-    connection.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#wait(Number.POSITIVE_INFINITY);
     connection.pause();
     this.#toClient(this.#context.clock());
   }
 
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
+    this.#grpcAnswer?.onTrailers(trailers);
     const { response: edit } = this.#plan;
     const passed = passedTrailers(this.#context.loads.takeTrailers(this, trailers));
     this.#client.endAnswer(edit === undefined ? passed : edit.drop(passed));
@@ -280,7 +304,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       const hasRoom = connection.sendBody(bytes);
       if (hasRoom) return true;
       const nowMs = this.#context.clock();
-      connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
+      this.#wait(nowMs + this.#context.timeouts.responseTimeoutMs);
       this.#toHost(nowMs);
       return false;
     } catch (error) {
@@ -305,8 +329,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #awaitAnswer(nowMs = this.#context.clock()): void {
     const connection = this.#connection as HostSide;
     if (!this.#isRequestSent || this.#isSettled || connection.isPaused) return;
-    connection.deadlineMs = nowMs + this.#context.timeouts.responseTimeoutMs;
+    this.#wait(nowMs + this.#context.timeouts.responseTimeoutMs);
     this.#toHost(nowMs);
+  }
+
+  /** Waits for the host until then, and never beyond the deadline of the call. */
+  #wait(deadlineMs: number): void {
+    (this.#connection as HostSide).deadlineMs = this.call === undefined ? deadlineMs : Math.min(deadlineMs, this.call.deadlineMs);
   }
 
   #toHost(nowMs: number): void {
@@ -317,12 +346,16 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (!this.#isSettled) this.#context.hosts.turns.toClient(this, this.host.slot, nowMs);
   }
 
+  #becomeLongLived(): void {
+    if (!this.#isSettled) this.#context.hosts.turns.becomeLongLived(this, this.host.slot, this.#context.clock());
+  }
+
   #noteFirstByte(): void {
     if (Number.isNaN(this.firstByteAtMs)) this.firstByteAtMs = this.#context.clock();
   }
 
   #onSwitch(head: ResponseHead): void {
-    const { clock, timeouts, tunnels, count, hosts } = this.#context;
+    const { clock, timeouts, tunnels, count } = this.#context;
     const setCookie = this.preference?.setCookie(this.host.slot);
     const tunnel = openTunnel(head, this.#client, setCookie, {
       host: this.#connection as HostSide,
@@ -340,18 +373,20 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
       return;
     }
     this.#status = 101;
-    if (!this.#isSettled) hosts.turns.becomeLongLived(this, this.host.slot, clock());
+    this.#becomeLongLived();
     tunnels.add(tunnel);
     this.#tunnel = tunnel;
   }
 
-  /** The host failed. If part of the answer was passed on, cuts it off so that the client can detect it. */
+  /** The host failed, or was too late. If part of the answer was passed on, cuts it off so that the client can detect it. */
   #fail(kind: OutcomeKind): void {
     if (this.#isSettled) return;
     const client = this.#client;
     client.listener = undefined;
     try {
-      if (client.hasStarted) client.breakOff();
+      // A call ends with a status, also one whose answer does not become whole.
+      if (client.hasStarted && this.#grpcAnswer !== undefined) client.endAnswer(this.#grpcAnswer.breakOff(codeOf(kind)));
+      else if (client.hasStarted) client.breakOff();
     } catch {
       // The outcome is still the host's failure.
       this.#context.count('internal_errors');

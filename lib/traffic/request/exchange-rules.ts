@@ -1,5 +1,4 @@
-// What decides about a request in its exchange: why it is refused before any attempt, whether it may be sent again, and with
-// which code it is given up.
+// What decides about a request in its exchange: why it is refused before any attempt, and whether it may be sent again.
 
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
 import type { ClientSide } from '../client/client-side.js';
@@ -49,10 +48,4 @@ export function mayTryAgain(
   count('requests_retried');
   count(kind === 'connect-failed' ? 'retries_connect_failed' : kind === 'reset' ? 'retries_reset' : 'retries_bad_response');
   return true;
-}
-
-/** The code of our own answer after an attempt that ended so. */
-export function codeOf(kind: OutcomeKind): AnswerCode {
-  if (kind === 'timeout') return 'MEERCAT_HOST_TIMEOUT';
-  return kind === 'bad-response' ? 'MEERCAT_BAD_RESPONSE' : 'MEERCAT_HOST_UNREACHABLE';
 }

@@ -13,7 +13,9 @@ import type { Host } from '../host/host.js';
 import type { HostPreference } from './pool-affinity.js';
 import { pick } from './pick.js';
 import type { ExchangeContext } from './exchange-context.js';
-import { codeOf, mayTryAgain, refusalOf } from './exchange-rules.js';
+import { mayTryAgain, refusalOf } from './exchange-rules.js';
+import { codeOf } from './failure-code.js';
+import { type GrpcCall, grpcCallOf } from './grpc-call.js';
 import type { PoolLimit } from './pool-limit.js';
 import type { RoutedBy } from '../log/pick-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
@@ -45,6 +47,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
   attempts = 0;
   attempt: Attempt | undefined;
   outcome: LoggedOutcome = 'refused';
+  call: GrpcCall | undefined;
   reason = '';
   /** Failures so far; undefined without any. */
   #failures: Failure[] | undefined;
@@ -88,6 +91,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     const { count, routing } = this.#context;
     try {
       count('requests');
+      this.call = grpcCallOf(this.#client.head, this.startedMs);
       if (routing.site === undefined) this.#toPool();
       else this.#route(routing.site);
     } catch (error) {
@@ -185,7 +189,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
   async #waitForPlace(limit: PoolLimit, fromMs: number): Promise<void> {
     const { clock, timeouts } = this.#context;
     try {
-      if (Number.isNaN(this.#queueDeadlineMs)) this.#queueDeadlineMs = fromMs + timeouts.queueTimeoutMs;
+      if (Number.isNaN(this.#queueDeadlineMs)) this.#queueDeadlineMs = this.#byDeadline(fromMs + timeouts.queueTimeoutMs);
       const turn = await waitForPlace(this.#context, this.#client, limit, this.#queueDeadlineMs);
       const nowMs = clock();
       this.queuedMs += nowMs - fromMs;
@@ -193,13 +197,34 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
       if (this.#client.isGone) this.#loseClient();
       else if (turn === 'room') this.#pick(nowMs);
       else if (turn === 'again') this.#takePlace(nowMs);
+      else if (this.#isTooLate(nowMs)) this.#refuseLate();
       else this.#limit('limited_fleet', limit.answer, whyLimited(turn, timeouts.queueTimeoutMs));
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** A time to wait until, which the deadline of a call may bring forward. */
+  #byDeadline(untilMs: number): number {
+    return this.call === undefined ? untilMs : Math.min(untilMs, this.call.deadlineMs);
+  }
+
+  /** Whether the request is a call whose deadline has passed. */
+  #isTooLate(nowMs: number): boolean {
+    return this.call !== undefined && nowMs >= this.call.deadlineMs;
+  }
+
+  #refuseLate(): void {
+    this.#context.count('timeouts_deadline');
+    this.outcome = 'deadline';
+    this.#refuse('MEERCAT_DEADLINE_EXCEEDED', 'the deadline of the call passed before a host was asked (grpc-timeout)');
+  }
+
   #pick(nowMs: number): void {
+    if (this.#isTooLate(nowMs)) {
+      this.#refuseLate();
+      return;
+    }
     const attempt = this.attempts + 1;
     const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, attempt, this.#isLongLived, this.#preference);
     if (host === undefined) {
@@ -217,13 +242,14 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     const { clock, timeouts } = this.#context;
     try {
       const isFirst = Number.isNaN(this.#queueDeadlineMs);
-      if (isFirst) this.#queueDeadlineMs = fromMs + timeouts.queueTimeoutMs;
+      if (isFirst) this.#queueDeadlineMs = this.#byDeadline(fromMs + timeouts.queueTimeoutMs);
       const turn = await waitFor(this.#context, this.#client, host, this.#queueDeadlineMs, isFirst);
       const nowMs = clock();
       this.queuedMs += nowMs - fromMs;
       if (turn === 'room') this.#forward(host, nowMs);
       else if (turn === 'again') this.#pick(nowMs);
       else if (this.#client.isGone) this.#loseClient();
+      else if (this.#isTooLate(nowMs)) this.#refuseLate();
       else this.#refuse('MEERCAT_BUSY', whyBusy(turn, host, timeouts.queueTimeoutMs));
     } catch (error) {
       this.#fail(error);
@@ -233,6 +259,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
   #forward(host: Host, nowMs: number): void {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
+    attempt.call = this.call;
     attempt.preference = this.#preference;
     attempt.ownLines = idLine(this.#client.requestId) + (this.#trace?.beginAttempt() ?? this.#client.head.trace?.lines ?? '');
     this.attempt = attempt;
@@ -307,7 +334,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     this.reason = reason;
     (this.#failures ??= []).push({ attempt: host === null ? 0 : attempts, host, outcome, reason });
     if (reasonLog === undefined) return;
-    const isHost = host !== null && outcome !== 'client-gone' && outcome !== 'client-failed';
+    const isHost = host !== null && outcome !== 'client-gone' && outcome !== 'client-failed' && outcome !== 'deadline';
     const id = this.#client.requestId;
     if (isHost) reasonLog.note('host failed a request', { id, host, outcome, reason });
     else reasonLog.note('request failed', { id, client: this.#client.facts.address, outcome, reason });

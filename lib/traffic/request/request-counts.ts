@@ -2,23 +2,34 @@
 // only; the fleet thread makes rates and quantiles of them.
 
 import type { OwnSlowRequest } from '../../fleet-figures.js';
+import { isGrpcFailure } from '../../routing/ejection.js';
 import { NO_POOL_INDEX, recordAnswer } from '../../table/traffic-cells.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { ExchangeContext } from './exchange-context.js';
+import { grpcStatusOf, judgedStatus } from './grpc-call.js';
 import type { LoggedOutcome, Story } from './story.js';
 
 /** Counts the end of a request, once. @param isFault whether a bug of ours ended it */
 export function countEnd(
   { columns, index }: Pick<ExchangeContext, 'columns' | 'index'>,
-  { head, status, bytesIn, bytesOut }: ClientSide,
-  { outcome, startedMs, attempt, pool }: Story,
+  client: ClientSide,
+  story: Story,
   nowMs: number,
   isFault: boolean,
 ): void {
-  const isError = isFault || status >= 500 || isHostFailure(outcome);
+  const { head, status, bytesIn, bytesOut } = client;
+  const { startedMs, attempt, pool } = story;
+  const isError = isFault || isFailed(story, client);
   // How long an upgrade or a stream lasts is its client's choice.
   const durationMs = attempt?.isProvenLong === true ? Number.NaN : nowMs - startedMs;
   recordAnswer(columns, pool === '' ? NO_POOL_INDEX : index, head.method, status, isError, durationMs, bytesIn, bytesOut);
+}
+
+/** Whether the client lacks what it asked for, without its own fault: a deadline that has passed is its choice. */
+function isFailed(story: Story, { code, status }: ClientSide): boolean {
+  if (story.outcome === 'deadline') return false;
+  if (judgedStatus(story, code, status) >= 500 || isHostFailure(story.outcome)) return true;
+  return story.call !== undefined && code === '' && isGrpcFailure(grpcStatusOf(story, code));
 }
 
 /** Whether a host spoilt the request, whatever the client got before. */

@@ -46,7 +46,7 @@ export class RequestTrace {
 
   /** The attempt has ended. @param startedMs of the request @param status of the host's answer; 0: none */
   endAttempt(attempt: Attempt, outcome: string, status: number, startedMs: number, nowMs: number): void {
-    const { host, startedAtMs, connectedAtMs, firstByteAtMs, reason } = attempt;
+    const { host, startedAtMs, connectedAtMs, firstByteAtMs, grpcStatus, reason } = attempt;
     this.#attempts.push({
       spanId: this.#spanId,
       host: host.name,
@@ -56,6 +56,7 @@ export class RequestTrace {
       connectedMs: connectedAtMs - startedMs,
       firstByteMs: firstByteAtMs - startedMs,
       status,
+      grpcStatus,
       outcome,
       reason,
     });
@@ -65,7 +66,7 @@ export class RequestTrace {
   end(story: Story, client: ClientSide, nowMs: number): void {
     const { traceId, spanId, parentId, state } = this.#ids;
     const { startedEpochMs, totalMs, target, ...record } = recordOf(story, client, nowMs, this.#tracer.isTrustedAddress);
-    const { id, method, isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status } = record;
+    const { id, method, isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status, grpcStatus } = record;
     const { routeLine, pool, outcome, code, reason, queueMs } = record;
     this.#tracer.add({
       traceId,
@@ -75,7 +76,7 @@ export class RequestTrace {
       startedEpochMs,
       endedEpochMs: startedEpochMs + totalMs,
       request: {
-        ...{ id, method, path: pathOf(target), isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status },
+        ...{ id, method, path: pathOf(target), isTls, httpVersion, host, userAgent, clientAddress, peerAddress, status, grpcStatus },
         ...{ routeLine, pool, outcome, code, reason, queueMs },
       },
       attempts: this.#attempts,

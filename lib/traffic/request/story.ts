@@ -6,7 +6,9 @@ import { type AnswerCode, lengthOf, statusOf } from '../wire/answers.js';
 import type { RoutedBy } from '../log/pick-log.js';
 import type { Attempt } from './attempt.js';
 import type { ClientSide } from '../client/client-side.js';
+import { type GrpcCall, grpcStatusOf } from './grpc-call.js';
 import { clientAddressOf } from './logged-client.js';
+import { NO_GRPC_STATUS } from '../wire/grpc.js';
 import type { ClientFacts } from '../wire/headers.js';
 
 /**
@@ -28,6 +30,8 @@ export interface Story {
   /** The last attempt. */
   attempt: Attempt | undefined;
   outcome: LoggedOutcome;
+  /** The call of gRPC that the request is; undefined: it is none. */
+  readonly call: GrpcCall | undefined;
   /** The last failure or refusal, in a few words; empty when nothing went wrong. */
   reason: string;
 }
@@ -48,6 +52,7 @@ export function recordOf(story: Story, client: ClientSide, nowMs: number, isTrus
     userAgent: valueOf(head.headers, 'user-agent'),
     referer: valueOf(head.headers, 'referer'),
     status: client.status,
+    grpcStatus: grpcStatusOf(story, client.code),
     bytesIn: client.bytesIn,
     bytesOut: client.bytesOut,
     startedEpochMs: Date.now() - (nowMs - startedMs),
@@ -89,6 +94,7 @@ export function refusedRecordOf(
     userAgent: '',
     referer: '',
     status: statusOf(code),
+    grpcStatus: NO_GRPC_STATUS,
     bytesIn: 0,
     bytesOut: lengthOf(code),
     startedEpochMs: Date.now(),

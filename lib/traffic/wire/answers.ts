@@ -18,12 +18,14 @@ export type AnswerCode =
   | 'MEERCAT_METHOD_UNKNOWN'
   | 'MEERCAT_HOST_UNREACHABLE'
   | 'MEERCAT_BAD_RESPONSE'
+  | 'MEERCAT_GRPC_NEEDS_HTTP2'
   | 'MEERCAT_NO_HOST'
   | 'MEERCAT_BUSY'
   | 'MEERCAT_MAINTENANCE'
   | 'MEERCAT_OVERLOADED'
   | 'MEERCAT_TOO_MANY_CONNECTIONS'
   | 'MEERCAT_HOST_TIMEOUT'
+  | 'MEERCAT_DEADLINE_EXCEEDED'
   | 'MEERCAT_LOOP';
 
 /** Why a limit of the fleet refused a request. */
@@ -45,12 +47,14 @@ export const ANSWERS: Readonly<Record<AnswerCode, { readonly status: number; rea
   MEERCAT_METHOD_UNKNOWN: { status: 501, reason: 'Not Implemented', message: 'the method is too long to be known' },
   MEERCAT_HOST_UNREACHABLE: { status: 502, reason: 'Bad Gateway', message: 'the host could not be reached' },
   MEERCAT_BAD_RESPONSE: { status: 502, reason: 'Bad Gateway', message: "the host's answer could not be read" },
+  MEERCAT_GRPC_NEEDS_HTTP2: { status: 502, reason: 'Bad Gateway', message: 'the host speaks HTTP/1, and gRPC needs HTTP/2' },
   MEERCAT_NO_HOST: { status: 503, reason: 'Service Unavailable', message: 'no host can take this request' },
   MEERCAT_BUSY: { status: 503, reason: 'Service Unavailable', message: 'all hosts have as many requests as they may' },
   MEERCAT_MAINTENANCE: { status: 503, reason: 'Service Unavailable', message: 'the service is in maintenance' },
   MEERCAT_OVERLOADED: { status: 503, reason: 'Service Unavailable', message: 'the balancer is short of memory' },
   MEERCAT_TOO_MANY_CONNECTIONS: { status: 503, reason: 'Service Unavailable', message: 'there are too many connections' },
   MEERCAT_HOST_TIMEOUT: { status: 504, reason: 'Gateway Timeout', message: 'the host did not answer in time' },
+  MEERCAT_DEADLINE_EXCEEDED: { status: 504, reason: 'Gateway Timeout', message: 'the deadline of the call has passed' },
   MEERCAT_LOOP: { status: 508, reason: 'Loop Detected', message: 'the request has been here before' },
 };
 

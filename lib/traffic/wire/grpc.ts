@@ -89,12 +89,14 @@ const STATUS_OF: Readonly<Record<AnswerCode, number>> = {
   MEERCAT_METHOD_UNKNOWN: unimplemented,
   MEERCAT_HOST_UNREACHABLE: unavailable,
   MEERCAT_BAD_RESPONSE: internal,
+  MEERCAT_GRPC_NEEDS_HTTP2: unimplemented,
   MEERCAT_NO_HOST: unavailable,
   MEERCAT_BUSY: unavailable,
   MEERCAT_MAINTENANCE: unavailable,
   MEERCAT_OVERLOADED: unavailable,
   MEERCAT_TOO_MANY_CONNECTIONS: unavailable,
   MEERCAT_HOST_TIMEOUT: deadlineExceeded,
+  MEERCAT_DEADLINE_EXCEEDED: deadlineExceeded,
   MEERCAT_LOOP: internal,
 };
 

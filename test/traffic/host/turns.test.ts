@@ -41,6 +41,7 @@ async function withStage(fn: (stage: Stage) => void | Promise<void>): Promise<vo
           isLongLived,
           isProvenLong: false,
           firstByteAtMs: Number.NaN,
+          grpcStatus: -1,
           saidCpuMs: Number.NaN,
           abort: () => undefined,
         };

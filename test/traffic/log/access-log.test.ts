@@ -19,6 +19,7 @@ const RECORD: AccessRecord = {
   method: 'GET',
   target: '/x?y=1',
   httpVersion: '1.1',
+  grpcStatus: -1,
   host: 'example.org',
   status: 200,
   bytesOut: 123,
@@ -101,6 +102,7 @@ test('json has stable names, units in names, and null for stages that were not r
     http_version: '1.1',
     host_header: 'example.org',
     status: 200,
+    grpc_status: null,
     bytes_out: 123,
     bytes_in: 0,
     referer: 'https://example.org/',
@@ -119,6 +121,8 @@ test('json has stable names, units in names, and null for stages that were not r
     tls: false,
     id: '85972bd5-1f',
   });
+  assert.is(json({ grpcStatus: 0 }).grpc_status, 0);
+  assert.is(json({ grpcStatus: 14 }).grpc_status, 14);
   const nothing = json(NOTHING);
   assert.equal([nothing['queue_ms'], nothing['connect_ms'], nothing['first_byte_ms'], nothing['total_ms']], [null, null, null, null]);
   assert.equal([json({ routeLine: 12, pool: 'api' }).route, json({ routeLine: 12, pool: 'api' }).pool, nothing.pool], [12, 'api', '']);
