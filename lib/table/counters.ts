@@ -45,6 +45,18 @@ export const COUNTERS = [
   'limited_fleet',
   'limited_rate',
   'header_names_dropped',
+  // Traffic: HTTP/2 connections that were ended for what their clients sent, and header lists that were too large.
+  'http2_protocol_errors',
+  'http2_refused_rapid_reset',
+  'http2_refused_made_reset',
+  'http2_refused_continuation',
+  'http2_refused_header_list',
+  'http2_refused_settings',
+  'http2_refused_ping',
+  'http2_refused_priority',
+  'http2_refused_window_update',
+  'http2_refused_empty_data',
+  'http2_refused_stray',
   // Traffic: timeouts.
   'timeouts_header',
   'timeouts_keep_alive',

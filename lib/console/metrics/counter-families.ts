@@ -54,6 +54,12 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
       limited_rate: ['rate_limit'],
     },
   },
+  {
+    name: 'meercat_http2_refused_total',
+    help: 'HTTP/2 connections that were ended for what their clients sent, and header lists that were too large',
+    labels: ['reason'],
+    counters: { ...named('http2_refused_'), http2_protocol_errors: ['protocol_error'] },
+  },
   single('meercat_header_names_dropped_total', 'Headers and trailers dropped for their names', 'header_names_dropped'),
   { name: 'meercat_timeouts_total', help: 'Waits that ended by a timeout', labels: ['kind'], counters: named('timeouts_') },
   {

@@ -1,0 +1,150 @@
+// The bytes of a client's HTTP/2 connection on their way between its socket and node:http2, with backpressure both ways.
+// It walks over the frames of both directions: what floods is counted, answered with GOAWAY, and the connection ended,
+// before node:http2 sees the frame.
+
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { Clock } from '../../clock.js';
+import type { Count } from '../../table/counters.js';
+import { ALL_STREAMS, errorCodeOf, FrameWalker, goawayFrame, nameOfError, PREFACE } from '../wire/http2-frames.js';
+import { type Excess, FrameBudget, type FrameRules } from './frame-budget.js';
+import { endSoon, LINGER_BYTES } from './linger.js';
+
+/** What a guard is made with. */
+export interface GuardOptions {
+  readonly rules: FrameRules;
+  readonly clock: Clock;
+  readonly count: Count;
+  /** The connection ends by an error of the client. @param reason for the reason log */
+  readonly onRefused: (reason: string) => void;
+}
+
+/** One connection's bytes. They begin with the client's preface. */
+export class FrameGuard extends Duplex {
+  readonly #socket: Socket;
+  readonly #options: GuardOptions;
+  readonly #budget: FrameBudget;
+  readonly #received: FrameWalker;
+  readonly #sent: FrameWalker;
+  #prefaceLeft = PREFACE.length;
+  #excess: Excess | undefined;
+  /** The client is told that it is refused; what it still sends is discarded. */
+  #isRefused = false;
+  #discarded = 0;
+  #hasWarned = false;
+
+  constructor(socket: Socket, options: GuardOptions) {
+    super();
+    this.#socket = socket;
+    this.#options = options;
+    this.#budget = new FrameBudget(
+      options.rules,
+      options.clock,
+      () => options.count('http2_refused_header_list'),
+      (code) => this.#onGoaway(code),
+    );
+    this.#received = new FrameWalker((frame) => (this.#excess = this.#budget.onReceived(frame)) === undefined);
+    this.#sent = new FrameWalker((frame) => {
+      this.#excess ??= this.#budget.onSent(frame);
+      return true;
+    });
+    // `close` follows an error.
+    this.on('error', () => undefined);
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
+    socket.on('end', () => this.push(null));
+    socket.on('close', () => this.destroy());
+  }
+
+  /** Tells the client to open no more streams; those that it opens until it reads this are still served. */
+  warn(): void {
+    this.#hasWarned = true;
+    this.#warnBetween();
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#sent.walk(bytes);
+    this.#socket.write(bytes, done);
+    this.#afterWrite();
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    const last = chunks.length - 1;
+    this.#socket.cork();
+    for (let i = 0; i <= last; i++) {
+      const { chunk } = chunks[i] as { chunk: Buffer };
+      this.#sent.walk(chunk);
+      this.#socket.write(chunk, i === last ? done : undefined);
+    }
+    this.#socket.uncork();
+    this.#afterWrite();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.#isRefused) this.#socket.destroy();
+    done(error);
+  }
+
+  #onBytes(bytes: Buffer): void {
+    if (this.#isRefused) {
+      this.#discarded += bytes.length;
+      if (this.#discarded > LINGER_BYTES) this.#socket.destroy();
+      return;
+    }
+    const preface = Math.min(this.#prefaceLeft, bytes.length);
+    if (preface > 0 && !this.#isPreface(bytes.subarray(0, preface))) {
+      this.#options.count('http2_protocol_errors');
+      this.#options.onRefused('no HTTP/2 preface');
+      this.#end('PROTOCOL_ERROR');
+      return;
+    }
+    if (!this.#received.walk(preface === 0 ? bytes : bytes.subarray(preface))) this.#refuse();
+    else if (!this.push(bytes)) this.#socket.pause();
+  }
+
+  #isPreface(bytes: Buffer): boolean {
+    const from = PREFACE.length - this.#prefaceLeft;
+    this.#prefaceLeft -= bytes.length;
+    return bytes.equals(PREFACE.subarray(from, from + bytes.length));
+  }
+
+  #afterWrite(): void {
+    if (this.#excess !== undefined) this.#refuse();
+    else if (this.#hasWarned) this.#warnBetween();
+  }
+
+  #warnBetween(): void {
+    if (!this.#hasWarned || !this.#sent.isBetween || !this.#socket.writable) return;
+    this.#hasWarned = false;
+    this.#socket.write(goawayFrame(ALL_STREAMS, 0));
+  }
+
+  /** node:http2 ends the connection; a code other than NO_ERROR says that the client has broken the protocol. */
+  #onGoaway(code: number): void {
+    if (code === 0 || this.#isRefused) return;
+    this.#options.count('http2_protocol_errors');
+    this.#options.onRefused(`the client broke the protocol: ${nameOfError(code)}`);
+  }
+
+  #refuse(): void {
+    const { counter, reason } = this.#excess as Excess;
+    this.#options.count(counter);
+    this.#options.onRefused(reason);
+    this.#end('ENHANCE_YOUR_CALM');
+  }
+
+  #end(error: 'ENHANCE_YOUR_CALM' | 'PROTOCOL_ERROR'): void {
+    this.#isRefused = true;
+    if (this.#sent.isBetween && this.#socket.writable) this.#socket.write(goawayFrame(this.#budget.lastStreamId, errorCodeOf(error)));
+    endSoon(this.#socket);
+    this.destroy();
+  }
+}
