@@ -54,9 +54,10 @@ export function addBench(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--load <generator>', 'wrk, or own for the one that needs nothing installed (default: wrk where it is installed)').choices(
-        ['wrk', 'own'],
-      ),
+      new Option(
+        '--load <generator>',
+        'wrk, or own for the one that needs nothing installed (default: wrk and h2load where they are installed)',
+      ).choices(['wrk', 'own']),
     )
     .addOption(
       new Option('--scenarios <name,name>', 'which scenarios of meercat simulate, or files of scenarios').argParser((text) =>
@@ -120,11 +121,12 @@ Benchmarks, what they take, and their goals:
                                                      goals: < 100 ns with 200 hosts, < 16 bytes
   forward     CPU of one forwarded request (or WebSocket message) beside a bare http-proxy, one with
               undici, nginx, HAProxy and Caddy, as far as they are installed
-              --workloads small,down,up,websocket,tls --rounds 5 --seconds 3 --connections 32 --load wrk
+              --workloads small,down,up,websocket,tls,h2,grpc
+              --rounds 5 --seconds 3 --connections 32 --load wrk
                                                      goals, small: <= 0.45 of a bare http-proxy, no more
                                                      than one with undici, <= 1.75 of nginx; tls: <= 2.2
-                                                     of nginx; down and up: <= 1.3 of HAProxy;
-                                                     websocket: <= 1.1 of nginx
+                                                     of nginx; h2 and grpc: <= 3 of nginx; down and up:
+                                                     <= 1.3 of HAProxy; websocket: <= 1.1 of nginx
   profile     where the CPU of a request goes inside a balancer, by Node's sampling profiler
               --workloads small --seconds 5 --connections 32 --load wrk
                                                      goal: <= 5 % that no group names

@@ -6,6 +6,7 @@ import { createShutdown, endWithParent, stopOnSignals } from '../shutdown.js';
 /** Starts a role; the role itself sends `{ type: 'ready', … }` on the channel. */
 const ROLES: Readonly<Record<string, (args: readonly string[]) => Promise<() => void | Promise<void>>>> = {
   host: async (args) => (await import('./raw-host.js')).runRawHost(args),
+  'grpc-host': async (args) => (await import('./grpc-host.js')).runGrpcHost(args),
   'churn-host': async (args) => (await import('./churn-host.js')).runChurnHost(args),
   'chaos-host': async (args) => (await import('./chaos/chaos-host.js')).runChaosHost(args),
   'bare-proxy': async (args) => (await import('./bare-proxy.js')).runBareProxy(args),

@@ -1,17 +1,24 @@
 // The lab's own load generator: a number of keep-alive or upgraded connections, each of which sends its next request as
 // soon as the last one is answered. It needs no installed program, and checks every response.
 
-import type { Socket } from 'node:net';
-import type { WorkloadName } from './context.js';
+import { STREAMS_PER_CONNECTION, type WorkloadName } from './context.js';
+import { http2RequestOf, openHttp2Load } from './http2-load.js';
 import { getRequest, openHttpLoad, postRequest } from './http-load.js';
 import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
 import type { Counts, LoadEnd } from './load-counts.js';
 import { openWebSocketLoad } from './websocket-load.js';
 
-type Open = (counts: Counts, isOver: LoadEnd) => Socket;
+/** A connection, as far as a load waits for its end. */
+interface LoadConnection {
+  once(event: 'close', listener: () => void): unknown;
+}
 
-/** Request and expected body of each HTTP workload; `body` is the host's small one. */
-const REQUESTS: Readonly<Record<Exclude<WorkloadName, 'websocket'>, (body: string, port: number) => readonly [Buffer, Buffer]>> = {
+type Open = (counts: Counts, isOver: LoadEnd) => LoadConnection;
+
+/** Request and expected body of each workload over HTTP/1.1; `body` is the host's small one. */
+const REQUESTS: Readonly<
+  Record<Exclude<WorkloadName, 'websocket' | 'h2' | 'grpc'>, (body: string, port: number) => readonly [Buffer, Buffer]>
+> = {
   small: (body, port) => [getRequest('/', port), Buffer.from(body)],
   tls: (body, port) => [getRequest('/', port), Buffer.from(body)],
   down: (_body, port) => [getRequest('/down', port), buildBlob()],
@@ -21,6 +28,10 @@ const REQUESTS: Readonly<Record<Exclude<WorkloadName, 'websocket'>, (body: strin
 /** Returns the function that opens one connection of a workload. */
 function openerOf({ workload, port, ca }: LoadOrder, body: string): Open {
   if (workload === 'websocket') return (counts, isOver) => openWebSocketLoad(port, counts, isOver);
+  if (workload === 'h2' || workload === 'grpc') {
+    const repeated = http2RequestOf(workload, Buffer.from(body));
+    return (counts, isOver) => openHttp2Load(port, ca, repeated, STREAMS_PER_CONNECTION, counts, isOver);
+  }
   const [request, expected] = REQUESTS[workload](body, port);
   return (counts, isOver) => openHttpLoad(port, ca, request, expected, counts, isOver);
 }
@@ -48,7 +59,7 @@ export async function runClosedLoad([body = '']: readonly string[]): Promise<() 
     const startMs = performance.now();
     const endMs = startMs + seconds * 1000;
     const sockets = Array.from({ length: connections }, () => open(counts, () => performance.now() >= endMs));
-    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.once('close', resolve))));
     process.send?.({ type: 'done', ...counts, seconds: (performance.now() - startMs) / 1000 });
   };
   process.on('message', (order) => void run(order as LoadOrder));

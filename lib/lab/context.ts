@@ -3,10 +3,16 @@
 import type { Shutdown } from '../shutdown.js';
 
 /** The workloads of `forward`. */
-export const WORKLOADS = ['small', 'down', 'up', 'websocket', 'tls'] as const;
+export const WORKLOADS = ['small', 'down', 'up', 'websocket', 'tls', 'h2', 'grpc'] as const;
 
 /** The name of a workload. */
 export type WorkloadName = (typeof WORKLOADS)[number];
+
+/** What a proxy speaks: HTTP/1.1 on both sides; HTTP/2 with clients and HTTP/1.1 with hosts; HTTP/2 on both sides. */
+export type Protocol = 'http1' | 'h2' | 'grpc';
+
+/** Concurrent requests on each HTTP/2 connection. */
+export const STREAMS_PER_CONNECTION = 100;
 
 /** Flags of the benchmarks; each benchmark has its own defaults, and rejects flags that do not apply. */
 export interface BenchFlags {
@@ -45,7 +51,7 @@ export interface BenchFlags {
   readonly slow?: number;
   /** Workloads that `forward` measures, in this order. */
   readonly workloads?: readonly WorkloadName[];
-  /** `own` makes `forward` use the built-in load generator even if wrk is installed. */
+  /** `own` makes `forward` use the built-in load generator even if wrk and h2load are installed. */
   readonly load?: 'wrk' | 'own';
 }
 

@@ -1,7 +1,7 @@
 // The figures of `forward`: a table for each workload, medians over the rounds, and the CPU of each proxy as a
 // multiple of bare http-proxy, nginx and HAProxy, if they are installed.
 
-import type { WorkloadName } from './context.js';
+import { STREAMS_PER_CONNECTION, type WorkloadName } from './context.js';
 import { PEER, type ProxyName } from './peers.js';
 import { type BenchReport, type Goal, goalBelow, type Rows, unlessLacking } from './report.js';
 import { median, rounded } from './statistics.js';
@@ -13,6 +13,8 @@ const GOALS: readonly { readonly workload: WorkloadName; readonly of: ProxyName;
   { workload: 'small', of: PEER.undici, limit: 1 },
   { workload: 'small', of: PEER.nginx, limit: 1.75 },
   { workload: 'tls', of: PEER.nginx, limit: 2.2 },
+  { workload: 'h2', of: PEER.nginx, limit: 3 },
+  { workload: 'grpc', of: PEER.nginx, limit: 3 },
   { workload: 'down', of: PEER.haproxy, limit: 1.3 },
   { workload: 'up', of: PEER.haproxy, limit: 1.3 },
   { workload: 'websocket', of: PEER.nginx, limit: 1.1 },
@@ -40,19 +42,24 @@ export interface Setup {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
-  /** What loads with small requests; all others are the lab's own. */
+  /** What loads with small requests over HTTP/1.1, and over HTTP/2; all others are the lab's own. */
   readonly generator: 'wrk' | 'own';
+  readonly http2Generator: 'h2load' | 'own';
   readonly isPinned: boolean;
 }
 
 /** Sums the measurements up. */
 export function reportForward(setup: Setup, measured: readonly WorkloadSamples[], wrong: readonly string[]): BenchReport {
   const workloads = measured.map(({ name, samples }) => ({ name, proxies: figuresOf(samples) }));
-  const { rounds, seconds, connections, generator, isPinned } = setup;
+  const { rounds, seconds, connections, generator, http2Generator, isPinned } = setup;
+  const programs = [generator === 'wrk' ? 'wrk for small requests, ' : '', http2Generator === 'h2load' ? 'h2load for HTTP/2, ' : ''].join(
+    '',
+  );
   return {
     notes: [
-      `${connections} connections that are kept, a quarter of them for 1 MiB; ${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s in turns, medians;`,
-      `load: ${generator === 'wrk' ? 'wrk for small requests, else ' : ''}the lab's own generator, which compares every byte;`,
+      `${connections} connections that are kept, a quarter of them for 1 MiB and for HTTP/2, where each has ${STREAMS_PER_CONNECTION} streams;`,
+      `${rounds} round${rounds === 1 ? '' : 's'} of ${seconds} s in turns, medians;`,
+      `load: ${programs}${programs === '' ? '' : 'else '}the lab's own generator, which compares every byte;`,
       isPinned ? 'proxies bound to one core, load and host to another;' : 'nothing bound to a core;',
       'cpu: user and system time of the proxy, all threads; the kernel samples the split; x: as a multiple of that proxy;',
       'busy: its share of one core',

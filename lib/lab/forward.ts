@@ -1,14 +1,14 @@
-// The cost of forwarding: CPU time and requests per second of Meercat and of other proxies, for small answers (plain
-// and over TLS), large bodies in both directions and WebSocket messages. All in one run, in turns: only the ratios
-// carry over to other machines.
+// The cost of forwarding: CPU time and requests per second of Meercat and of other proxies, for small answers (plain,
+// over TLS and over HTTP/2), large bodies in both directions, WebSocket messages and gRPC calls. All in one run, in
+// turns: only the ratios carry over to other machines.
 
 import { MeercatError } from '../errors.js';
-import { type BenchContext, WORKLOADS, type WorkloadName } from './context.js';
+import { type BenchContext, type Protocol, WORKLOADS, type WorkloadName } from './context.js';
 import { chooseCores } from './cores.js';
 import { reportForward, type ForwardSample, type Setup, type WorkloadSamples } from './forward-report.js';
 import { until } from './health.js';
 import { createLabCertificate } from './lab-certificate.js';
-import { type LabHost, startLabHost, startLabRedis } from './lab-fleet.js';
+import { type LabHost, startGrpcHost, startLabHost, startLabRedis } from './lab-fleet.js';
 import { type Peer, type PeerWishes, startPeers } from './peers.js';
 import { cpuSecondsOf, cpuTimesOf } from './process-cpu.js';
 import { type ProxyLoad, startProxyLoad } from './proxy-load.js';
@@ -29,28 +29,29 @@ export async function runForward(context: BenchContext): Promise<BenchReport> {
   const { rounds = DEFAULT_ROUNDS, seconds = DEFAULT_SECONDS, connections = DEFAULT_CONNECTIONS, workloads = WORKLOADS } = flags;
   const { proxyCore, loadCore } = chooseCores(say);
   const host = await startLabHost('h1', { core: loadCore, shutdown });
+  const grpcHost = workloads.includes('grpc') ? await startGrpcHost('h1', { core: loadCore, shutdown }) : host;
   const load = await startProxyLoad(context, host, loadCore);
   const redis = await startLabRedis(entry, shutdown);
   const certificate = createLabCertificate(shutdown);
 
-  const setup: Setup = { rounds, seconds, connections, generator: load.generator, isPinned: proxyCore !== null };
+  const setup: Setup = {
+    rounds,
+    seconds,
+    connections,
+    generator: load.generator,
+    http2Generator: load.http2Generator,
+    isPinned: proxyCore !== null,
+  };
   const wrong: string[] = [];
   const measured: WorkloadSamples[] = [];
-  let running: { readonly isTls: boolean; readonly peers: readonly Peer[] } | undefined;
+  let running: { readonly isTls: boolean; readonly protocol: Protocol; readonly peers: readonly Peer[] } | undefined;
   for (const name of workloads) {
-    const { isTls } = WORKLOAD_OF[name];
-    if (running?.isTls !== isTls) {
+    const { isTls, protocol } = WORKLOAD_OF[name];
+    if (running?.isTls !== isTls || running.protocol !== protocol) {
       for (const peer of running?.peers ?? []) await peer.stop();
-      const checked = workloads.filter((each) => WORKLOAD_OF[each].isTls === isTls);
-      running = {
-        isTls,
-        peers: await startChecked(
-          context,
-          host,
-          { redisUrl: redis.url, core: proxyCore, certificate: isTls ? certificate : undefined },
-          checked,
-        ),
-      };
+      const checked = workloads.filter((each) => WORKLOAD_OF[each].isTls === isTls && WORKLOAD_OF[each].protocol === protocol);
+      const wishes = { redisUrl: redis.url, core: proxyCore, protocol, certificate: isTls ? certificate : undefined };
+      running = { isTls, protocol, peers: await startChecked(context, protocol === 'grpc' ? grpcHost : host, wishes, checked) };
     }
     measured.push({ name, samples: await measure(name, running.peers, load, setup, say, wrong) });
   }
@@ -60,7 +61,7 @@ export async function runForward(context: BenchContext): Promise<BenchReport> {
 /** Starts the proxies and checks that each of them passes these workloads unchanged. */
 async function startChecked(context: BenchContext, host: LabHost, wishes: PeerWishes, workloads: readonly WorkloadName[]): Promise<Peer[]> {
   const peers = await startPeers(context, host, wishes);
-  for (const peer of peers) await untilAnswering(peer, host);
+  for (const peer of peers) await untilAnswering(peer, host, workloads[0]);
   for (const name of workloads) for (const peer of peers) await WORKLOAD_OF[name].check(peer, host);
   context.say(
     `${peers.map(({ name }) => name).join(', ')}: every one answers rightly${wishes.certificate === undefined ? '' : ' over TLS 1.3'}`,
@@ -68,9 +69,9 @@ async function startChecked(context: BenchContext, host: LabHost, wishes: PeerWi
   return peers;
 }
 
-/** Waits until a proxy answers: programs that are not ours do not announce that they listen. */
-export async function untilAnswering(peer: Peer, host: LabHost): Promise<void> {
-  const { check } = WORKLOAD_OF[peer.ca === undefined ? 'small' : 'tls'];
+/** Waits until a proxy answers a workload: programs that are not ours do not announce that they listen. */
+export async function untilAnswering(peer: Peer, host: LabHost, workload: WorkloadName = 'small'): Promise<void> {
+  const { check } = WORKLOAD_OF[workload];
   await until(`${peer.name} answers`, START_TIMEOUT_MS, 50, () =>
     check(peer, host).then(
       () => true,

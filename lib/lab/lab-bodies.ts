@@ -25,6 +25,13 @@ export function buildBlob(seed = 1): Buffer {
   return Buffer.from(words.buffer);
 }
 
+/** A gRPC message that is not compressed: a flag, the length, these bytes. */
+export function grpcMessageOf(payload: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(payload.length, 1);
+  return Buffer.concat([prefix, payload]);
+}
+
 /** The host's response to an uploaded body. */
 export function receiptOf(bytes: number): string {
   return `received ${bytes}\n`;

@@ -37,6 +37,13 @@ export async function startLabHost(name: string, options: StartOptions, atPort =
   return { name, url: `http://127.0.0.1:${port}`, port, body: bodyOf(name), process: child };
 }
 
+/** Starts a gRPC service in a process of its own, reached by HTTP/2 without TLS. */
+export async function startGrpcHost(name: string, options: StartOptions): Promise<LabHost> {
+  const { child, ready } = await startRole('grpc-host', [name], options);
+  const port = Number(ready.port);
+  return { name, url: `h2://127.0.0.1:${port}`, port, body: bodyOf(name), process: child };
+}
+
 /** A balancer that can be stopped and restarted on the same ports. */
 export class LabBalancer {
   readonly name: string;

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeercatError } from '../errors.js';
+import type { Protocol } from './context.js';
 import type { LabCertificate } from './lab-certificate.js';
 import { createRunFolder } from '../run-folder.js';
 import { freePort, type LabProgram, type StartOptions, startProgram } from './processes.js';
@@ -43,6 +44,8 @@ export interface ProgramWishes {
   readonly balance?: string;
   /** HAProxy only: the ports where the agents of the hosts answer agent checks, which then set the weights of its servers. */
   readonly agentPorts?: readonly number[] | undefined;
+  /** HTTP/1.1 by default. */
+  readonly protocol?: Protocol;
   /** If set, it listens with TLS. */
   readonly certificate?: LabCertificate | undefined;
   /** Client connections that it must be able to hold; 4096 by default. */
@@ -66,30 +69,38 @@ const HAPROXY_RETRIES = `
   http-request disable-l7-retry unless METH_GET`;
 const HAPROXY_CHECK = ' check inter 1s fall 2';
 
+/** Connections to hosts that are kept: with HTTP/2, as many as there can be requests, since nginx does not share them. */
+const KEPT_CONNECTIONS: Readonly<Record<Protocol, number>> = { http1: 256, h2: 1024, grpc: 1024 };
+
 const CHECK_TIMEOUT_MS = 10_000;
 
 const nginx: PeerProgram = {
   name: 'nginx',
   reloadSignal: 'SIGHUP',
   build({ path, folder, port, hostPorts, wishes }) {
-    const { balance, certificate, maxConnections = DEFAULT_MAX_CONNECTIONS, canReload = false } = wishes;
+    const { balance, protocol = 'http1', certificate, maxConnections = DEFAULT_MAX_CONNECTIONS, canReload = false } = wishes;
     const tls =
       certificate === undefined
         ? ''
         : `ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; ssl_protocols TLSv1.3;`;
     const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ');
+    const listen = `${tls === '' ? '' : ' ssl'}${protocol === 'http1' ? '' : ' http2'}`;
+    const pass =
+      protocol === 'grpc'
+        ? 'grpc_pass grpc://host;'
+        : `proxy_pass http://host; proxy_http_version 1.1; proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;`;
     const config = `
 daemon off; master_process ${canReload ? 'on' : 'off'}; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
 events { worker_connections ${maxConnections + 512}; }
 http {
   access_log off; keepalive_timeout 65s; keepalive_requests 1000000000; client_max_body_size 0; ${kept}
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-  upstream host { ${balance === undefined ? '' : `${balance}; `}${hostPorts.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive 256; keepalive_requests 1000000000; }
+  upstream host { ${balance === undefined ? '' : `${balance}; `}${hostPorts.map((each) => `server 127.0.0.1:${each};`).join(' ')} keepalive ${KEPT_CONNECTIONS[protocol]}; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port}${tls === '' ? '' : ' ssl'} backlog=1024; ${tls}
+    listen 127.0.0.1:${port}${listen} backlog=1024; ${tls}
     location / {
-      proxy_pass http://host; proxy_http_version 1.1; proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+      ${pass}
     }
   }
 }
@@ -106,6 +117,7 @@ const haproxy: PeerProgram = {
     const {
       balance,
       agentPorts,
+      protocol = 'http1',
       certificate,
       maxConnections = DEFAULT_MAX_CONNECTIONS,
       findsDeadHosts = false,
@@ -113,6 +125,8 @@ const haproxy: PeerProgram = {
     } = wishes;
     const agentOf = (index: number): string =>
       agentPorts === undefined ? '' : ` weight 100 check agent-check agent-port ${agentPorts[index]} agent-inter ${AGENT_INTERVAL_MS}ms`;
+    const alpn = protocol === 'http1' ? '' : ' alpn h2';
+    const serverProtocol = protocol === 'grpc' ? ' proto h2' : '';
     const status = agentPorts === undefined ? '' : `listen status\n  bind 127.0.0.1:${statusPort}\n  stats enable\n  stats uri /\n`;
     // HAProxy wants two descriptors per connection and exits if the limit is lower; idle connections need only one.
     const config = `
@@ -129,8 +143,8 @@ ${canReload ? `  stats socket ${folder}/haproxy.sock mode 600 level admin expose
   timeout check 2s
   http-reuse always
 listen bench${findsDeadHosts ? HAPROXY_RETRIES : ''}
-  bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3`}
-${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}${agentOf(index)}${findsDeadHosts ? HAPROXY_CHECK : ''}\n`).join('')}${status}`;
+  bind 127.0.0.1:${port}${certificate === undefined ? '' : ` ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3${alpn}`}
+${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, index) => `  server h${index + 1} 127.0.0.1:${each}${serverProtocol}${agentOf(index)}${findsDeadHosts ? HAPROXY_CHECK : ''}\n`).join('')}${status}`;
     const file = join(folder, 'haproxy.cfg');
     return {
       file: 'haproxy.cfg',
@@ -143,7 +157,7 @@ ${balance === undefined ? '' : `  balance ${balance}\n`}${hostPorts.map((each, i
 
 const caddy: PeerProgram = {
   name: 'caddy',
-  build({ path, folder, port, hostPorts, wishes: { certificate } }) {
+  build({ path, folder, port, hostPorts, wishes: { protocol = 'http1', certificate } }) {
     const config = `
 {
   admin off
@@ -157,7 +171,7 @@ ${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port} {
 ${certificate === undefined ? '' : `  tls ${certificate.certFile} ${certificate.keyFile} {\n    protocols tls1.3\n  }\n`}  reverse_proxy ${hostPorts.map((each) => `127.0.0.1:${each}`).join(' ')} {
     transport http {
       keepalive 65s
-      keepalive_idle_conns_per_host 256
+      keepalive_idle_conns_per_host ${KEPT_CONNECTIONS[protocol]}${protocol === 'grpc' ? '\n      versions h2c' : ''}
     }
   }
 }

@@ -1,7 +1,7 @@
 // The proxies that are compared: Meercat, bare http-proxy, http-proxy with undici, nginx, HAProxy and Caddy. Programs
 // that are not installed are left out with a message.
 
-import type { BenchContext } from './context.js';
+import type { BenchContext, Protocol } from './context.js';
 import type { LabCertificate } from './lab-certificate.js';
 import { LabBalancer, type LabHost } from './lab-fleet.js';
 import { PEER_PROGRAMS, startPeerProgram } from './peer-programs.js';
@@ -38,6 +38,8 @@ export interface PeerWishes {
   readonly core: Core;
   /** All by default. */
   readonly names?: readonly ProxyName[];
+  /** HTTP/1.1 by default. The two with http-proxy speak nothing else and are left out otherwise. */
+  readonly protocol?: Protocol;
   /** If set, they listen with TLS 1.3. */
   readonly certificate?: LabCertificate | undefined;
   /** Connections that nginx and HAProxy must be able to hold. */
@@ -46,10 +48,11 @@ export interface PeerWishes {
 
 /** Starts the wanted proxies that are installed, in the order of {@link PEER}. */
 export async function startPeers({ entry, say, shutdown }: BenchContext, host: LabHost, wishes: PeerWishes): Promise<Peer[]> {
-  const { redisUrl, core, certificate, maxConnections } = wishes;
+  const { redisUrl, core, protocol = 'http1', certificate, maxConnections } = wishes;
   const options = { core, shutdown };
   const ca = certificate?.cert;
-  const isWanted = (name: ProxyName): boolean => wishes.names?.includes(name) ?? true;
+  const isWanted = (name: ProxyName): boolean =>
+    (wishes.names?.includes(name) ?? true) && (protocol === 'http1' || (name !== PEER.bare && name !== PEER.undici));
   const peers: Peer[] = [];
   const startNodePeer = async (name: ProxyName, role: string): Promise<void> => {
     const { child, ready } = await startRole(
@@ -77,7 +80,7 @@ export async function startPeers({ entry, say, shutdown }: BenchContext, host: L
       peers.push({
         name: program.name,
         ca,
-        ...(await startPeerProgram(program, path, [host.port], options, { certificate, maxConnections })),
+        ...(await startPeerProgram(program, path, [host.port], options, { protocol, certificate, maxConnections })),
       });
   }
   return peers;

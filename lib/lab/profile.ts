@@ -10,7 +10,7 @@ import { chooseCores } from './cores.js';
 import { type CpuProfile, selfTimes } from './cpu-profile.js';
 import { machineMs } from './health.js';
 import { createLabCertificate, type LabCertificate } from './lab-certificate.js';
-import { LabBalancer, type LabHost, startLabHost, startLabRedis } from './lab-fleet.js';
+import { LabBalancer, type LabHost, startGrpcHost, startLabHost, startLabRedis } from './lab-fleet.js';
 import { PEER, type Peer } from './peers.js';
 import { cpuSecondsOf, threadsNamed, threadTimesOf } from './process-cpu.js';
 import type { Core } from './processes.js';
@@ -47,14 +47,16 @@ export async function runProfile(context: BenchContext): Promise<BenchReport> {
   if (Number.isNaN(threadTimesOf(process.pid, process.pid).userSeconds))
     throw new MeercatError('MEERCAT_START_FAILED', 'bench profile reads CPU times of threads from /proc, which this system has not');
   const { proxyCore, loadCore } = chooseCores(say);
-  const host = await startLabHost('h1', { core: loadCore, shutdown });
-  const load = await startProxyLoad(context, host, loadCore);
+  const plainHost = await startLabHost('h1', { core: loadCore, shutdown });
+  const grpcHost = workloads.includes('grpc') ? await startGrpcHost('h1', { core: loadCore, shutdown }) : plainHost;
+  const load = await startProxyLoad(context, plainHost, loadCore);
   const redis = await startLabRedis(entry, shutdown);
   const certificate = createLabCertificate(shutdown);
   const profiled: Profiled[] = [];
   const wrong: string[] = [];
   for (const workload of workloads) {
-    const { check, connectionsOf, isTls } = WORKLOAD_OF[workload];
+    const { check, connectionsOf, isTls, protocol } = WORKLOAD_OF[workload];
+    const host = protocol === 'grpc' ? grpcHost : plainHost;
     const run = async (nodeFlags: readonly string[]): Promise<Load> => {
       const { peer, stop } = await startOurs(context, redis.url, host, proxyCore, isTls ? certificate : undefined, nodeFlags);
       await check(peer, host);

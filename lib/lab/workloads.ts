@@ -1,4 +1,4 @@
-// The five workloads of `forward`, each with a title, its number of connections, and a check that a proxy passes it
+// The workloads of `forward`, each with a title, its number of connections, and a check that a proxy passes it
 // unchanged before anything is measured.
 
 import { createHash } from 'node:crypto';
@@ -7,7 +7,8 @@ import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { MeercatError } from '../errors.js';
-import type { WorkloadName } from './context.js';
+import type { Protocol, WorkloadName } from './context.js';
+import { checkGrpc, checkHttp2 } from './http2-checks.js';
 import { BLOB_BYTES, buildBlob, receiptOf } from './lab-bodies.js';
 import { checkAnswers, type LabHost } from './lab-fleet.js';
 import type { Peer } from './peers.js';
@@ -23,9 +24,10 @@ export interface Workload {
   readonly title: string;
   /** The unit counted, as a noun for the table. */
   readonly unit: 'request' | 'message';
+  readonly protocol: Protocol;
   /** Whether the proxies must listen with TLS. */
   readonly isTls: boolean;
-  /** Adjusts the number of connections: large bodies saturate a core with few, and more would only use memory. */
+  /** Adjusts the number of connections: large bodies and many streams saturate a core with few, and more would only use memory. */
   readonly connectionsOf: (connections: number) => number;
   /** Rejects unless the proxy relays this workload byte by byte in both directions. */
   readonly check: (peer: Peer, host: LabHost) => Promise<void>;
@@ -36,20 +38,45 @@ export const WORKLOAD_OF: Readonly<Record<WorkloadName, Workload>> = {
   small: {
     title: 'GET of 100 bytes',
     unit: 'request',
+    protocol: 'http1',
     isTls: false,
     connectionsOf: (connections) => connections,
     check: ({ name, port }, host) => checkAnswers(name, port, new Set([host.body]), SMALL_TIMES),
   },
-  down: { title: '1 MiB down', unit: 'request', isTls: false, connectionsOf: few, check: checkDown },
-  up: { title: '1 MiB up', unit: 'request', isTls: false, connectionsOf: few, check: checkUp },
+  down: { title: '1 MiB down', unit: 'request', protocol: 'http1', isTls: false, connectionsOf: few, check: checkDown },
+  up: { title: '1 MiB up', unit: 'request', protocol: 'http1', isTls: false, connectionsOf: few, check: checkUp },
   websocket: {
     title: 'WebSocket, 100 bytes',
     unit: 'message',
+    protocol: 'http1',
     isTls: false,
     connectionsOf: (connections) => connections,
     check: checkWebSocket,
   },
-  tls: { title: 'GET of 100 bytes, TLS 1.3', unit: 'request', isTls: true, connectionsOf: (connections) => connections, check: checkTls },
+  tls: {
+    title: 'GET of 100 bytes, TLS 1.3',
+    unit: 'request',
+    protocol: 'http1',
+    isTls: true,
+    connectionsOf: (connections) => connections,
+    check: checkTls,
+  },
+  h2: {
+    title: 'GET of 100 bytes, HTTP/2 over TLS 1.3',
+    unit: 'request',
+    protocol: 'h2',
+    isTls: true,
+    connectionsOf: few,
+    check: checkHttp2,
+  },
+  grpc: {
+    title: 'gRPC unary of 100 bytes, TLS 1.3 to clients',
+    unit: 'request',
+    protocol: 'grpc',
+    isTls: true,
+    connectionsOf: few,
+    check: checkGrpc,
+  },
 };
 
 function few(connections: number): number {

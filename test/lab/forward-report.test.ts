@@ -7,7 +7,7 @@ import { reportForward, type ForwardSample } from '../../lib/lab/forward-report.
 
 const test = suite('forward report');
 
-const SETUP = { rounds: 1, seconds: 1, connections: 2, generator: 'own', isPinned: false } as const;
+const SETUP = { rounds: 1, seconds: 1, connections: 2, generator: 'own', http2Generator: 'own', isPinned: false } as const;
 
 const sample = (userMicros: number, systemMicros: number): ForwardSample[] => [{ userMicros, systemMicros, perSecond: 1000, busy: 1 }];
 

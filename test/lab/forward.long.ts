@@ -11,7 +11,7 @@ test('forward compares CPU and speed with a bare http-proxy and one with undici,
   const workloads = figures.workloads as { name: string; proxies: Fields[] }[];
   assert.equal(
     workloads.map(({ name }) => name),
-    ['small', 'down', 'up', 'websocket', 'tls'],
+    ['small', 'down', 'up', 'websocket', 'tls', 'h2', 'grpc'],
   );
   for (const { name, proxies } of workloads) {
     assert.equal(
@@ -60,7 +60,7 @@ test('it measures the given workloads in their order, and refuses unknown ones a
   const many = await bench('forward', '--connections', '4097');
   assert.is(many.code, 2);
   assert.match(many.stderr, /--connections: bench forward takes at most 4096/);
-  assert.match(stderr, /--workloads: one of small, down, up, websocket, tls, not "sideways"/);
+  assert.match(stderr, /--workloads: one of small, down, up, websocket, tls, h2, grpc, not "sideways"/);
 });
 
 test.run();
