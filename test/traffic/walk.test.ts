@@ -59,6 +59,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   'request/request-counts.ts',
   'host/host.ts',
   'host/host-queue.ts',
+  'host/request-writer.ts',
   'host/host-socket.ts',
   'host/load-headers.ts',
 ]);
