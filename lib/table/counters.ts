@@ -8,6 +8,7 @@
 export const COUNTERS = [
   // Traffic.
   'requests',
+  'requests_http2',
   'requests_failed',
   'requests_retried',
   'requests_refused_no_host',
@@ -34,6 +35,7 @@ export const COUNTERS = [
   'refused_url_size',
   'refused_header_size',
   'refused_body_size',
+  'refused_http2_message',
   'refused_ambiguous_path',
   'refused_loop',
   'refused_proxy_header',

@@ -8,10 +8,11 @@ import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { ClientConnection } from './client/client-connection.js';
 import type { ClientSide } from './client/client-side.js';
-import type { ConnectionContext } from './client/connection-context.js';
+import type { ClientTransport, ConnectionContext } from './client/connection-context.js';
 import { ConnectionLimits } from './client/connection-limits.js';
 import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
+import { createHttp2Server, createWebShell } from './client/http2-server.js';
 import { createNodeLane } from './client/node-lane.js';
 import type { TlsContexts } from './client/tls-contexts.js';
 import { watchDroppedNames } from './client/dropped-names.js';
@@ -69,7 +70,7 @@ export async function startTraffic({
   log,
 }: TrafficOptions): Promise<Traffic> {
   const { count, clock, isTrusted } = context;
-  const connections = new Set<ClientConnection>();
+  const connections = new Set<ClientTransport>();
   /** Requests in progress, tunnels included. */
   let running = 0;
   let isDraining = false;
@@ -132,8 +133,15 @@ export async function startTraffic({
     onClosed: (connection) => connections.delete(connection),
   };
 
-  function onConnection(socket: Socket, facts: ClientFacts, resetTcp: () => void): void {
-    connections.add(new ClientConnection(socket, facts, connectionContext, resetTcp));
+  const openHttp2 = createHttp2Server(config, {
+    ...connectionContext,
+    shell: createWebShell(),
+    onLane: begin,
+    onClosed: (connection) => connections.delete(connection),
+  });
+
+  function onConnection(socket: Socket, facts: ClientFacts, isHttp2: boolean, resetTcp: () => void, first?: Buffer): void {
+    connections.add(isHttp2 ? openHttp2(socket, facts) : new ClientConnection(socket, facts, connectionContext, resetTcp, first));
   }
 
   const listen = async (): ReturnType<typeof openListener> => {
@@ -143,6 +151,7 @@ export async function startTraffic({
       headerTimeoutMs: config.headerTimeoutMs,
       isTrusted,
       isProxyAccepted: config.isProxyAccepted,
+      isH2cAccepted: config.isH2cAccepted,
       tls,
       count,
       onConnection,
@@ -194,6 +203,7 @@ export async function startTraffic({
     async drain(timeoutMs) {
       isDraining = true;
       listener?.server.close();
+      for (const connection of connections) connection.retire();
       const deadlineMs = clock() + timeoutMs;
       const isQuiet = (): boolean => {
         closeIdle(IDLE_BEFORE_CLOSE_MS);
@@ -205,7 +215,7 @@ export async function startTraffic({
       for (const tunnel of context.tunnels) tunnel.sayGoodbye();
       closeIdle(0);
       await until(() => connections.size === 0, clock() + Math.min(FAREWELL_MS, Math.max(timeoutMs, 50)));
-      for (const { socket } of connections) socket.destroy();
+      for (const connection of connections) connection.destroy();
       return left;
     },
   };

@@ -31,6 +31,7 @@ const single = (name: string, help: string, counter: CounterName): CounterFamily
 /** All of them. */
 export const COUNTER_FAMILIES: readonly CounterFamily[] = [
   single('meercat_requests_accepted_total', 'Requests whose head was read and accepted', 'requests'),
+  single('meercat_requests_http2_total', 'Requests from clients over HTTP/2', 'requests_http2'),
   single('meercat_requests_failed_total', 'Requests that this balancer answered itself or could not finish', 'requests_failed'),
   single('meercat_requests_retried_total', 'Requests that were tried on another host', 'requests_retried'),
   single(

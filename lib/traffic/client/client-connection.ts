@@ -11,7 +11,7 @@ import type { RequestHead } from '../wire/request-head.js';
 import { ClientOutput } from './client-output.js';
 import { ClientPatience, type Overdue } from './client-patience.js';
 import type { PresentRequest } from './client-side.js';
-import type { ConnectionContext } from './connection-context.js';
+import type { ClientTransport, ConnectionContext } from './connection-context.js';
 import { watchHalfClosed } from './half-closed.js';
 import { HeldBytes } from './held-bytes.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
@@ -23,7 +23,7 @@ import { RequestParser } from './request-parser.js';
 const MAX_LINE = 1024;
 
 /** A client's connection. */
-export class ClientConnection {
+export class ClientConnection implements ClientTransport {
   readonly socket: Socket;
   readonly facts: ClientFacts;
   readonly output: ClientOutput;
@@ -52,8 +52,11 @@ export class ClientConnection {
   /** The client has closed its half. */
   #hasEnded = false;
 
-  /** @param resetTcp resets the TCP connection, below TLS if there is any */
-  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext<ClientConnection>, resetTcp: () => void) {
+  /**
+   * @param resetTcp resets the TCP connection, below TLS if there is any
+   * @param first bytes that were read before; undefined: none
+   */
+  constructor(socket: Socket, facts: ClientFacts, context: ConnectionContext<ClientConnection>, resetTcp: () => void, first?: Buffer) {
     this.socket = socket;
     this.facts = facts;
     this.context = context;
@@ -79,6 +82,8 @@ export class ClientConnection {
       return !this.#parser.isBetween;
     });
     socket.resume();
+    // Before any bytes that follow, and after the connection is known to its creator.
+    if (first !== undefined) process.nextTick(() => this.#onBytes(first));
   }
 
   /** Whether a request is in progress. */
@@ -340,6 +345,15 @@ export class ClientConnection {
     this.#held.drop();
     this.#patience.onHead();
     this.#patience.onBodyDone();
+  }
+
+  /** Its answers say themselves that they are the last ones. */
+  retire(): void {
+    // Nothing to do.
+  }
+
+  destroy(): void {
+    this.socket.destroy();
   }
 
   /** Closes the connection once everything written is sent; further input is discarded. */

@@ -9,6 +9,22 @@ import type { ClientFacts } from '../wire/headers.js';
 import type { HeadRules, RequestHead } from '../wire/request-head.js';
 import type { PatienceRules } from './client-patience.js';
 
+/** A client's connection, whatever its protocol, as a drain sees it. */
+export interface ClientTransport {
+  /** Whether a request is in progress. */
+  readonly isBusy: boolean;
+  /** When its last request ended (process's clock). */
+  readonly idleSinceMs: number;
+  /** Whether the connection has left HTTP: a tunnel uses it. */
+  readonly hasLeft: boolean;
+  /** The balancer stops: the connection takes no more requests than those that are on their way. */
+  retire(): void;
+  /** Ends the connection, with its last answers; further input is discarded. */
+  close(): void;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
 /** What all connections share. */
 export interface ConnectionContext<Connection> {
   readonly rules: HeadRules & PatienceRules;

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { startTimeout } from '../../timeout.js';
 
 /** How long the other side has to close its half. */
-const LINGER_MS = 2000;
+export const LINGER_MS = 2000;
 
 /** How many bytes are still read and discarded after our end. */
 export const LINGER_BYTES = 4 << 20;

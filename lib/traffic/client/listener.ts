@@ -12,6 +12,7 @@ import type { ConnectionLimits } from './connection-limits.js';
 import { type ClientFacts, clientFacts } from '../wire/headers.js';
 import { idLine } from '../wire/own-lines.js';
 import { describeError } from '../wire/reason-text.js';
+import { readPreface } from './http2-preface.js';
 import { endSoon } from './linger.js';
 import { type ProxiedClient, readProxyHeader } from './proxy-protocol.js';
 import type { TlsContexts } from './tls-contexts.js';
@@ -26,14 +27,20 @@ export interface ListenerOptions {
   readonly isTrusted: (address: string) => boolean;
   /** Whether connections of trusted peers begin with a PROXY header. */
   readonly isProxyAccepted: boolean;
+  /** Whether plain connections may speak HTTP/2 (--h2c). */
+  readonly isH2cAccepted: boolean;
   readonly limits: ConnectionLimits;
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
   readonly count: Count;
   /** A connection was refused or ended before any HTTP. @param code of the answer; empty: there was none */
   readonly onTurnedAway: (facts: ClientFacts, code: AnswerCode | '', reason: string) => string;
-  /** @param resetTcp resets the TCP connection, below TLS if there is any */
-  readonly onConnection: (socket: Socket, facts: ClientFacts, resetTcp: () => void) => void;
+  /**
+   * @param isHttp2 whether it speaks HTTP/2, else HTTP/1
+   * @param resetTcp resets the TCP connection, below TLS if there is any
+   * @param first bytes of HTTP/1 that were read already; left out: none
+   */
+  readonly onConnection: (socket: Socket, facts: ClientFacts, isHttp2: boolean, resetTcp: () => void, first?: Buffer) => void;
 }
 
 /** Above the longest PROXY header that is accepted. */
@@ -161,8 +168,9 @@ function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
     return;
   }
   socket.once('close', () => limits.close(address));
-  if (tls === undefined) options.onConnection(socket, facts, () => void socket.resetAndDestroy());
-  else takeTlsOff(socket, facts, tls, options);
+  if (tls !== undefined) takeTlsOff(socket, facts, tls, options);
+  else if (options.isH2cAccepted) readPreface(socket, facts, options);
+  else options.onConnection(socket, facts, false, () => void socket.resetAndDestroy());
 }
 
 function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, options: ListenerOptions): void {
@@ -171,7 +179,7 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, option
     isServer: true,
     secureContext: tls.secureContext,
     SNICallback: tls.SNICallback,
-    ALPNProtocols: ['http/1.1', 'http/1.0'],
+    ALPNProtocols: ['h2', 'http/1.1', 'http/1.0'],
   });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
@@ -184,7 +192,7 @@ function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, option
     isSecure = true;
     end();
     // A TLS socket can't send a TCP reset: the socket below it can.
-    onConnection(secured, facts, () => void socket.resetAndDestroy());
+    onConnection(secured, facts, secured.alpnProtocol === 'h2', () => void socket.resetAndDestroy());
   });
   secured.on('error', (error) => {
     if (!isSecure) {

@@ -88,10 +88,17 @@ export interface AnswerForm {
 
 /** One of our answers as a client gets it, in latin1. */
 export function answerText(code: AnswerCode, { isHead, isKept, methods = [], ownLines = '' }: AnswerForm): string {
-  const { statusLine, lines, body } = PREPARED.get(code) as Prepared;
+  const { statusLine, body } = PREPARED.get(code) as Prepared;
+  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${answerLinesOf(code, methods)}${ownLines}\r\n\r\n${isHead ? '' : body}`;
+}
+
+/** The header lines of one of our answers except Date and Connection, each with the line end before it. @param methods those that are served; empty: any */
+export function answerLinesOf(code: AnswerCode, methods: readonly string[]): string {
+  const { lines } = PREPARED.get(code) as Prepared;
   // If any method is served, Allow can't list them all: it names the usual ones.
-  const allow = code === 'MEERCAT_METHOD_NOT_ALLOWED' ? `\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}` : '';
-  return `${statusLine}${isKept ? KEPT : CLOSED}${dateLine()}${lines}${allow}${ownLines}\r\n\r\n${isHead ? '' : body}`;
+  return code === 'MEERCAT_METHOD_NOT_ALLOWED'
+    ? `${lines}\r\nAllow: ${(methods.length === 0 ? USUAL_METHODS : methods).join(', ')}`
+    : lines;
 }
 
 /** The body of one of our answers: JSON. */

@@ -73,8 +73,16 @@ export function readFields(text: string, start: number, minorVersion: 0 | 1, rul
   return kept.length > 2 * rules.maxHeaders ? REFUSALS.headSize : readMeaning(minorVersion, kept, oddNames);
 }
 
-/** Interprets the headers that decide how the request is read. */
-function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNames: readonly string[]): SharedFields | Refusal {
+/**
+ * Interprets the headers that decide how the request is read.
+ * @param hasBody whether a body follows, where the framing of the connection says so (HTTP/2); undefined: the headers say so
+ */
+export function readMeaning(
+  minorVersion: 0 | 1,
+  headers: readonly string[],
+  droppedNames: readonly string[],
+  hasBody?: boolean,
+): SharedFields | Refusal {
   let host: string | undefined;
   let length = -1;
   let isChunked = false;
@@ -146,7 +154,7 @@ function readMeaning(minorVersion: 0 | 1, headers: readonly string[], droppedNam
   }
   if (isChunked && length >= 0) return REFUSALS.transferEncoding;
   if (host === undefined ? minorVersion === 1 : !isAuthority(host)) return REFUSALS.hostHeader;
-  const framing: BodyFraming = isChunked ? 'chunked' : length > 0 ? 'length' : 'none';
+  const framing: BodyFraming = (hasBody === undefined ? isChunked : hasBody && length < 0) ? 'chunked' : length > 0 ? 'length' : 'none';
   // HTTP/1.0 has no upgrades. With a body, its bytes would be taken for the new protocol.
   const mayUpgrade = isUpgradeNamed && upgrade !== undefined && minorVersion === 1 && framing === 'none';
   const offers = mayUpgrade ? passedOffers(upgrade as string) : undefined;

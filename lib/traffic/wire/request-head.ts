@@ -57,19 +57,23 @@ export function readRequestHead(text: string, rules: HeadRules): RequestHead | R
     checkMethod(method, rules) ??
     checkTargetBytes(target, rules) ??
     checkBody(method, minorVersion, fields, rules) ??
-    (isOriginForm(target) ? new ReadHead(method, target, minorVersion, fields) : readOtherForm(method, target, minorVersion, fields))
+    (isOriginForm(target)
+      ? new ReadHead(method, target, versionOf(minorVersion), fields)
+      : readOtherForm(method, target, versionOf(minorVersion), fields))
   );
 }
 
+const versionOf = (minorVersion: 0 | 1): HttpVersion => (minorVersion === 0 ? '1.0' : '1.1');
+
 /** A head whose target is `*`, or has a scheme and a name. */
-function readOtherForm(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields): RequestHead | Refusal {
-  if (target === '*') return method === 'OPTIONS' ? new ReadHead(method, target, minorVersion, fields) : REFUSALS.target;
+function readOtherForm(method: string, target: string, version: HttpVersion, fields: SharedFields): RequestHead | Refusal {
+  if (target === '*') return method === 'OPTIONS' ? new ReadHead(method, target, version, fields) : REFUSALS.target;
   const absolute = readAbsoluteTarget(method, target);
   if (absolute === undefined) return REFUSALS.target;
   const { scheme, authority } = absolute;
   // The target's name takes precedence over Host (RFC 9112, section 3.2.2), but a proxy before us may have used Host.
   if (fields.host !== undefined && !isSameAuthority(fields.host, authority, scheme)) return REFUSALS.hostHeader;
-  return new ReadHead(method, absolute.target, minorVersion, withHost(fields, authority));
+  return new ReadHead(method, absolute.target, version, withHost(fields, authority));
 }
 
 /**
@@ -103,7 +107,7 @@ export class RequestHeadReader {
           checkMethod(method, this.#rules) === undefined &&
           checkTargetBytes(target, this.#rules) === undefined
         ) {
-          return new ReadHead(method, target, text.charCodeAt(versionAt + 8) === 0x30 ? 0 : 1, known);
+          return new ReadHead(method, target, text.charCodeAt(versionAt + 8) === 0x30 ? '1.0' : '1.1', known);
         }
       }
     }
@@ -117,16 +121,16 @@ export class RequestHeadReader {
 }
 
 /** A parsed head: its own request line, and fields that it may share with other heads. */
-class ReadHead implements RequestHead {
+export class ReadHead implements RequestHead {
   readonly method: string;
   readonly target: string;
   readonly version: HttpVersion;
   readonly #fields: SharedFields;
 
-  constructor(method: string, target: string, minorVersion: 0 | 1, fields: SharedFields) {
+  constructor(method: string, target: string, version: HttpVersion, fields: SharedFields) {
     this.method = method;
     this.target = target;
-    this.version = minorVersion === 0 ? '1.0' : '1.1';
+    this.version = version;
     this.#fields = fields;
   }
 

@@ -2,6 +2,7 @@
 
 import { isLoadHeader } from '../../learning/orca-header.js';
 import type { HeaderEdit } from './header-edit.js';
+import type { ComposedFields } from './http2-fields.js';
 import { hasToken, parseLength, splitLines, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 
 /** How an answer's body is delimited; `close`: by the end of the connection. */
@@ -31,6 +32,8 @@ export interface ResponseHead {
   passed: string | undefined;
   /** The route's changes with which they were composed. */
   passedWith: HeaderEdit | undefined;
+  /** The fields as clients of HTTP/2 get them; undefined until they are composed. */
+  passedHttp2?: ComposedFields | undefined;
 }
 
 /** An answer without a load report. */
@@ -138,6 +141,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
     hasDate,
     passed: undefined,
     passedWith: undefined,
+    passedHttp2: undefined,
   };
 }
 
