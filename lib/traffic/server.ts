@@ -152,6 +152,7 @@ export async function startTraffic({
       isTrusted,
       isProxyAccepted: config.isProxyAccepted,
       isH2cAccepted: config.isH2cAccepted,
+      isHttp1Only: config.isHttp1Only,
       tls,
       count,
       onConnection,

@@ -29,6 +29,8 @@ export interface ListenerOptions {
   readonly isProxyAccepted: boolean;
   /** Whether plain connections may speak HTTP/2 (--h2c). */
   readonly isH2cAccepted: boolean;
+  /** Whether HTTP/2 is not offered over TLS (--http1-only). */
+  readonly isHttp1Only: boolean;
   readonly limits: ConnectionLimits;
   /** Undefined for plain HTTP. */
   readonly tls: TlsContexts | undefined;
@@ -174,12 +176,12 @@ function admit(socket: Socket, peer: Peer, options: ListenerOptions): void {
 }
 
 function takeTlsOff(socket: Socket, facts: ClientFacts, tls: TlsContexts, options: ListenerOptions): void {
-  const { headerTimeoutMs, count, onConnection, onTurnedAway } = options;
+  const { headerTimeoutMs, isHttp1Only, count, onConnection, onTurnedAway } = options;
   const secured = new TLSSocket(socket, {
     isServer: true,
     secureContext: tls.secureContext,
     SNICallback: tls.SNICallback,
-    ALPNProtocols: ['h2', 'http/1.1', 'http/1.0'],
+    ALPNProtocols: isHttp1Only ? ['http/1.1', 'http/1.0'] : ['h2', 'http/1.1', 'http/1.0'],
   });
   const timeout = startTimeout(headerTimeoutMs, () => {
     count('timeouts_header');
