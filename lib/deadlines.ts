@@ -64,7 +64,8 @@ export class Deadlines {
   }
 }
 
-function allowFor(pausedMs: number, waiting: Waiting, nowMs: number): void {
+/** Leaves a wait the time that it had before a pause of the process. */
+export function allowFor(pausedMs: number, waiting: Pick<Waiting, 'deadlineMs' | 'onPaused'>, nowMs: number): void {
   if (waiting.deadlineMs <= nowMs) waiting.deadlineMs += pausedMs;
   waiting.deadlineMs = Math.max(waiting.deadlineMs, nowMs + LATE_MS);
   waiting.onPaused?.(pausedMs);

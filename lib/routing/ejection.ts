@@ -67,6 +67,7 @@ export function evidenceOf(outcome: OutcomeKind, status: number, grpcStatus = -1
     case 'connect-failed':
       return 'connect_failed';
     case 'reset':
+    case 'unprocessed':
       return 'reset';
     case 'timeout':
       return 'timeout';

@@ -6,6 +6,8 @@ export type OutcomeKind =
   | 'ok'
   /** No connection was established: the host has seen nothing of the request. */
   | 'connect-failed'
+  /** The host said that it did not process the request (HTTP/2: GOAWAY, REFUSED_STREAM). */
+  | 'unprocessed'
   /** The connection ended before the response did. */
   | 'reset'
   | 'timeout'
@@ -39,12 +41,12 @@ export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
 
 /**
  * Whether the request may be retried on another host: before the first byte to the client, and only if it is safe. It
- * is safe after a refused connection, as the host has seen nothing, and otherwise for an idempotent request without a
+ * is safe if the host has seen nothing of it or says that it did not process it (RFC 9113, section 8.7), and otherwise for an idempotent request without a
  * body. So no POST is ever delivered twice.
  */
 export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts, maxAttempts }: Attempted): boolean {
   if (hasStarted || isBodyTaken || attempts >= maxAttempts) return false;
-  if (outcome === 'connect-failed') return true;
+  if (outcome === 'connect-failed' || outcome === 'unprocessed') return true;
   return (outcome === 'reset' || outcome === 'bad-response') && !hasBody && isIdempotent(method);
 }
 

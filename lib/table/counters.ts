@@ -72,6 +72,7 @@ export const COUNTERS = [
   'timeouts_tunnel',
   'timeouts_half_closed',
   // Traffic: host failures, and reactions to them.
+  'hosts_requests_http2',
   'hosts_connect_failed',
   'hosts_lookup_failed',
   'hosts_reset',
@@ -83,6 +84,7 @@ export const COUNTERS = [
   'retries_reset',
   'retries_bad_response',
   'retries_stale_connection',
+  'retries_unprocessed',
   'retries_denied_budget',
   'ejections_connect_failed',
   'ejections_reset',

@@ -63,6 +63,7 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
   },
   single('meercat_header_names_dropped_total', 'Headers and trailers dropped for their names', 'header_names_dropped'),
   { name: 'meercat_timeouts_total', help: 'Waits that ended by a timeout', labels: ['kind'], counters: named('timeouts_') },
+  single('meercat_host_http2_requests_total', 'Requests sent to hosts over HTTP/2', 'hosts_requests_http2'),
   {
     name: 'meercat_host_failures_total',
     help: 'Failures of hosts, and their answers of 500 and above or with a status of gRPC that is a failure',
@@ -86,6 +87,7 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
       retries_reset: ['reset'],
       retries_bad_response: ['bad_response'],
       retries_stale_connection: ['stale_connection'],
+      retries_unprocessed: ['unprocessed'],
     },
   },
   single('meercat_retries_denied_total', 'Retries that the retry budget did not allow', 'retries_denied_budget'),

@@ -25,8 +25,17 @@ export interface ConnectionUser extends ResponseSink {
   onFault(error: unknown): void;
 }
 
-/** How a connection was lost; `stale`: it was reused, and ended before the first byte of this request's answer. */
-export type Loss = 'connect-failed' | 'reset' | 'stale' | 'bad-response';
+/** How the answer to a request was lost. */
+export type Loss =
+  | 'connect-failed'
+  | 'reset'
+  /** The connection was reused, and ended before the first byte of this request's answer. */
+  | 'stale'
+  | 'bad-response'
+  /** HTTP/2: the host ends the connection, and did not process this request (GOAWAY). */
+  | 'goaway'
+  /** HTTP/2: the host did not process this request (REFUSED_STREAM). */
+  | 'refused';
 
 /** The user of a connection after a 101: bytes pass unparsed. */
 export interface TunnelSide {

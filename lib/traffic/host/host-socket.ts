@@ -3,7 +3,7 @@
 // everything the system has received is read first.
 
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { tryEach } from '../../health/host-addresses.js';
 import { Reads } from '../wire/buffers.js';
 import type { ConnectOptions } from './connection-user.js';
@@ -53,14 +53,7 @@ export function openSocket({ host, port, tls, addresses, connectTimeoutMs }: Con
     socket.once('connect', () => user.onConnect());
     socket.once('close', () => reads.end());
   } else {
-    const { servername, ca, rejectUnauthorized } = tls;
-    socket = connectTls({
-      ...common,
-      rejectUnauthorized,
-      ALPNProtocols: ['http/1.1'],
-      ...(servername !== '' && { servername }),
-      ...(ca !== undefined && { ca }),
-    });
+    socket = connectTls({ ...common, ...tlsOptions(tls), ALPNProtocols: ['http/1.1'] });
     socket.once('secureConnect', () => user.onConnect());
     socket.on('data', (bytes: Buffer) => void user.onBytes(bytes));
   }
@@ -71,6 +64,47 @@ export function openSocket({ host, port, tls, addresses, connectTimeoutMs }: Con
   socket.on('end', () => user.onEnd());
   socket.on('close', () => user.onClose());
   return socket;
+}
+
+/** The user of a socket that carries HTTP/2. */
+export interface Http2SocketUser {
+  /** @param reason why it can't be used; empty if it can */
+  onConnect(reason: string): void;
+  onError(error: Error): void;
+  onClose(): void;
+}
+
+/** Connects for HTTP/2: by ALPN over TLS, by prior knowledge without. Nothing is read: node:http2 does that. */
+export function openHttp2Socket({ host, port, tls, addresses, connectTimeoutMs }: ConnectOptions, user: Http2SocketUser): Socket {
+  const common = {
+    host,
+    port,
+    noDelay: true,
+    allowHalfOpen: false,
+    ...(addresses !== undefined && tryEach(addresses, connectTimeoutMs)),
+  };
+  let socket: Socket;
+  if (tls === undefined) {
+    socket = connect(common);
+    socket.once('connect', () => user.onConnect(''));
+  } else {
+    const secure = connectTls({ ...common, ...tlsOptions(tls), ALPNProtocols: ['h2'] });
+    secure.once('secureConnect', () => user.onConnect(whyNotHttp2(secure)));
+    socket = secure;
+  }
+  addresses?.watch(socket);
+  socket.on('error', (error) => user.onError(error));
+  socket.on('close', () => user.onClose());
+  return socket;
+}
+
+function whyNotHttp2({ alpnProtocol }: TLSSocket): string {
+  if (alpnProtocol === 'h2') return '';
+  return `the host chooses ${typeof alpnProtocol === 'string' ? alpnProtocol : 'nothing'} in ALPN, not h2: does it speak HTTP/2?`;
+}
+
+function tlsOptions({ servername, ca, rejectUnauthorized }: NonNullable<ConnectOptions['tls']>): ConnectionOptions {
+  return { rejectUnauthorized, ...(servername !== '' && { servername }), ...(ca !== undefined && { ca }) };
 }
 
 /** The callback of `_write`: the bytes were taken, or an error. */

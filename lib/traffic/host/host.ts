@@ -14,6 +14,7 @@ import type { Deadlines } from '../../deadlines.js';
 import type { ConnectOptions } from './connection-user.js';
 import type { ConnectionOwner, HostConnection } from './host-connection.js';
 import { HostQueue } from './host-queue.js';
+import { Http2Connections } from './http2-connections.js';
 import type { InFlight } from './in-flight.js';
 import { type LoadState, startLoad } from './load-headers.js';
 
@@ -24,6 +25,10 @@ const MAX_IDLE_CONNECTIONS = 256;
 export interface HostOptions {
   readonly keepIdleMs: number;
   readonly maxHeadBytes: number;
+  /** Maximum requests at once on one connection of HTTP/2. */
+  readonly maxStreams: number;
+  /** Whether its pool speaks HTTP/2 with hosts whose URLs do not say. */
+  readonly isHttp2: boolean;
   readonly queueLength: number;
   readonly tls: HostTls;
   readonly connectTimeoutMs: number;
@@ -46,6 +51,8 @@ export class Host implements ConnectionOwner {
   /** The addresses that its name resolves to; undefined when it is known by an address. */
   readonly addresses: HostAddresses | undefined;
   readonly idle: HostConnection[] = [];
+  /** Its connections of HTTP/2; undefined for a host of HTTP/1. */
+  http2: Http2Connections | undefined;
   /**
    * Attempts in flight; each knows its index in the list. Not a Set: V8 chains the tables of a Set that grows and
    * shrinks, so every request would stay alive until the next full collection.
@@ -61,6 +68,7 @@ export class Host implements ConnectionOwner {
   /** Maximum time that an idle connection is kept; the host may announce less for each. */
   readonly keepIdleMs: number;
   readonly maxHeadBytes: number;
+  readonly maxStreams: number;
   /** Error of the last connection that could not be established. */
   lastError = '';
   /** True once the host left the table: it is released with its last request. */
@@ -68,23 +76,27 @@ export class Host implements ConnectionOwner {
 
   readonly deadlines: Deadlines;
   readonly clock: Clock;
-  readonly #count: Count;
+  readonly count: Count;
+  /** Whether its URL says that it speaks HTTP/2. */
+  readonly #isHttp2: boolean;
   /** Connections are no longer kept. */
   #isClosed = false;
 
   constructor(
     { slot, name, url, authority }: SlotHost,
-    { keepIdleMs, maxHeadBytes, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents }: HostOptions,
+    options: HostOptions,
   ) {
+    const { keepIdleMs, maxHeadBytes, maxStreams, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents } = options;
     this.deadlines = deadlines;
     this.clock = clock;
-    this.#count = count;
+    this.count = count;
     this.slot = slot;
     this.name = name;
     this.target = new URL(url);
     this.authority = authority ?? this.target.host;
     this.keepIdleMs = keepIdleMs;
     this.maxHeadBytes = maxHeadBytes;
+    this.maxStreams = maxStreams;
     this.queue = new HostQueue(queueLength, deadlines);
     this.addresses = HostAddresses.of(this.target, lookup, clock, {
       onChange: (addresses) => {
@@ -96,7 +108,8 @@ export class Host implements ConnectionOwner {
         addressEvents.onFailure(error, isFirst);
       },
     });
-    const { host, port, servername, isTls } = hostAddressOf(this.target, authority);
+    const { host, port, servername, isTls, isHttp2 } = hostAddressOf(this.target, authority);
+    this.#isHttp2 = isHttp2;
     this.connect = {
       host,
       port,
@@ -104,11 +117,21 @@ export class Host implements ConnectionOwner {
       connectTimeoutMs,
       tls: isTls ? { servername, ca: tls.ca, rejectUnauthorized: !tls.isInsecure } : undefined,
     };
+    this.#speak(options.isHttp2);
+  }
+
+  /** Speaks the protocol of its URL, else that of its pool; requests that are under way end as they began. */
+  #speak(isHttp2: boolean): void {
+    const isWanted = this.#isHttp2 || isHttp2;
+    if (isWanted === (this.http2 !== undefined)) return;
+    this.closeIdle();
+    this.http2 = isWanted ? new Http2Connections(this) : undefined;
   }
 
   onIdle(connection: HostConnection): void {
     if (
       this.#isClosed ||
+      this.http2 !== undefined ||
       this.idle.length >= MAX_IDLE_CONNECTIONS ||
       connection.keepIdleMs <= 0 ||
       this.addresses?.isCurrent(connection.peer) === false
@@ -128,11 +151,11 @@ export class Host implements ConnectionOwner {
   }
 
   onExtraBytes(): void {
-    this.#count('hosts_extra_bytes');
+    this.count('hosts_extra_bytes');
   }
 
   onFault(): void {
-    this.#count('internal_errors');
+    this.count('internal_errors');
   }
 
   onConnectError(error: Error): void {
@@ -140,18 +163,21 @@ export class Host implements ConnectionOwner {
   }
 
   /** Takes the rules of its pool, which have changed; open connections are kept. */
-  follow({ hostQueue, connectTimeoutMs }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'>): void {
+  follow({ hostQueue, connectTimeoutMs, isHttp2 }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'> & { readonly isHttp2?: boolean }): void {
     this.queue.length = hostQueue;
     if (this.connect.connectTimeoutMs !== connectTimeoutMs) this.connect = { ...this.connect, connectTimeoutMs };
+    this.#speak(isHttp2 === true);
   }
 
   /** Closes idle connections to addresses that the name no longer resolves to; those in use end with their request. */
   #retireOld(): void {
+    this.http2?.retireOld();
     for (const connection of this.idle.filter(({ peer }) => this.addresses?.isCurrent(peer) === false)) connection.destroy();
   }
 
-  /** Closes all idle connections. */
+  /** Closes all idle connections; those of HTTP/2 that are in use take no more requests. */
   closeIdle(): void {
+    this.http2?.retire();
     for (const connection of this.idle.splice(0)) connection.destroy();
   }
 

@@ -20,7 +20,9 @@ export interface KnownHostsOptions {
   readonly count: Count;
   readonly deadlines: Deadlines;
   /** Those of the process, and those of a pool without rules of its own. */
-  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs'> & Pick<TrafficLimits, 'maxResponseHeaderSize'> & HostRules;
+  readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs'> &
+    Pick<TrafficLimits, 'maxResponseHeaderSize' | 'hostMaxStreams'> &
+    HostRules;
   readonly tls: HostTls;
   /** Probes an ejected host: true if it is healthy. Never rejects. */
   readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
@@ -34,7 +36,7 @@ export type HostRules = Pick<
   PoolRules,
   'hostMaxInflight' | 'hostQueue' | 'connectTimeoutMs' | 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'
 > &
-  ProbeRules;
+  ProbeRules & { readonly isHttp2?: boolean };
 
 /** Events for the fleet thread that it can't see in the shared table. */
 export interface HostEvents {

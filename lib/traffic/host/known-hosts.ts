@@ -82,6 +82,8 @@ export class KnownHosts {
     const host = new Host(added, {
       keepIdleMs: rules.hostKeepAliveTimeoutMs,
       maxHeadBytes: rules.maxResponseHeaderSize,
+      maxStreams: rules.hostMaxStreams,
+      isHttp2: ofPool.isHttp2 === true,
       queueLength: ofPool.hostQueue,
       connectTimeoutMs: ofPool.connectTimeoutMs,
       tls,
@@ -212,6 +214,7 @@ export class KnownHosts {
   /** A connection for one request: the one that became idle last, else a new one. */
   take(host: Host, head: RequestHead, nowMs: number): HostSide {
     const mayBeStale = head.framing === 'none' && head.upgrade === undefined && isIdempotent(head.method);
+    if (host.http2 !== undefined) return host.http2.take(mayBeStale, nowMs);
     for (let connection = host.idle.pop(); connection !== undefined; connection = host.idle.pop()) {
       if (!connection.isIdle || !connection.socket.writable) continue;
       const idleMs = nowMs - connection.idleSinceMs;
@@ -227,9 +230,9 @@ export class KnownHosts {
     return this.connect(host);
   }
 
-  /** A new connection. */
+  /** A new connection; over HTTP/2, a stream on one that has just answered. */
   connect(host: Host): HostSide {
-    return new HostConnection(host.connect, host);
+    return host.http2?.connect(this.#options.clock()) ?? new HostConnection(host.connect, host);
   }
 
   /** Closes all connections. */

@@ -26,7 +26,7 @@ export interface ResponseSink {
 }
 
 /** Maximum heads with a status below 200 in one answer. */
-const MAX_INFORMATIONAL = 20;
+export const MAX_INFORMATIONAL = 20;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const NO_TRAILERS: readonly string[] = [];

@@ -28,6 +28,16 @@ export interface AttemptOwner {
   onAttemptFault(error: unknown): void;
 }
 
+/** What an attempt ends with after a loss. */
+const OUTCOMES: Readonly<Record<Loss, OutcomeKind>> = {
+  'connect-failed': 'connect-failed',
+  reset: 'reset',
+  stale: 'reset',
+  'bad-response': 'bad-response',
+  goaway: 'unprocessed',
+  refused: 'unprocessed',
+};
+
 /** One attempt. */
 export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   readonly host: Host;
@@ -65,6 +75,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isRequestSent = false;
   /** The system refused the request's first bytes: the host has seen none of it. */
   #isUndelivered = false;
+  #isSentAgain = false;
   #status = 0;
   /** Whether the heads of the answer allow the connection to be reused. */
   #isKept = true;
@@ -185,26 +196,32 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHostLost(loss: Loss, reason: string): void {
     const { count } = this.#context;
-    if (loss === 'stale' && this.#sendAgain()) return;
+    if ((loss === 'stale' || loss === 'goaway') && this.#sendAgain(loss)) return;
     this.reason = loss === 'stale' ? `a kept connection was closed: ${reason}` : reason;
     count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'bad-response' ? 'hosts_bad_response' : 'hosts_reset');
-    this.#fail(loss === 'stale' ? 'reset' : loss);
+    this.#fail(OUTCOMES[loss]);
   }
 
-  /** The host had already closed a kept connection, which is not a failure: sends the request on a new one, if that is safe. */
-  #sendAgain(): boolean {
+  /**
+   * The host had already closed a kept connection, or ends it without having processed the request, which is not a
+   * failure: sends the request on another one, once and if that is safe (for GOAWAY: gRFC A6, transparent retries).
+   */
+  #sendAgain(loss: 'stale' | 'goaway'): boolean {
     const client = this.#client;
     const { method, framing } = client.head;
     // An empty chunked body may have been taken too: its end can't be read twice.
     const isBodyTaken = client.isBodyTaken || (framing !== 'none' && this.#isRequestSent);
-    if (this.#isSettled || this.host.isRemoved || !maySendAgain(method, isBodyTaken, this.#isUndelivered)) return false;
-    const { hosts, count } = this.#context;
-    count('retries_stale_connection');
+    const isUndelivered = this.#isUndelivered || loss === 'goaway';
+    if (this.#isSettled || this.#isSentAgain || this.host.isRemoved || !maySendAgain(method, isBodyTaken, isUndelivered)) return false;
+    const { hosts, count, clock } = this.#context;
+    count(loss === 'stale' ? 'retries_stale_connection' : 'retries_unprocessed');
+    this.#isSentAgain = true;
     this.#isUndelivered = this.#isRequestSent = false;
     // Until the head is out on the new connection.
     client.stopBody();
-    hosts.turns.toHost(this, this.host.slot, this.#context.clock());
-    this.#use(hosts.connect(this.host));
+    const nowMs = clock();
+    hosts.turns.toHost(this, this.host.slot, nowMs);
+    this.#use(loss === 'stale' ? hosts.connect(this.host) : hosts.take(this.host, client.head, nowMs));
     return true;
   }
 

@@ -1,6 +1,7 @@
 // What decides about a request in its exchange: why it is refused before any attempt, and whether it may be sent again.
 
 import { mayRetry, type OutcomeKind } from '../../routing/retry.js';
+import type { CounterName } from '../../table/counters.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { AnswerCode } from '../wire/answers.js';
 import type { ExchangeContext } from './exchange-context.js';
@@ -46,6 +47,14 @@ export function mayTryAgain(
     return false;
   }
   count('requests_retried');
-  count(kind === 'connect-failed' ? 'retries_connect_failed' : kind === 'reset' ? 'retries_reset' : 'retries_bad_response');
+  count(RETRIES[kind] as CounterName);
   return true;
 }
+
+/** The counters of retries, by what the attempt before ended with. */
+const RETRIES: Readonly<Partial<Record<OutcomeKind, CounterName>>> = {
+  'connect-failed': 'retries_connect_failed',
+  reset: 'retries_reset',
+  unprocessed: 'retries_unprocessed',
+  'bad-response': 'retries_bad_response',
+};

@@ -1,6 +1,7 @@
 // Strict parser of a request's header lines: which body follows, whether the connection is kept, which protocols are
 // offered. Refuses anything that two parsers could read differently (RFC 9112, sections 5, 6 and 11.2). Pure.
 
+import type { OutgoingHttpHeaders } from 'node:http2';
 import type { NamePolicy, TrafficLimits } from '../../config/traffic-config.js';
 import { isRequestId } from '../../request-id.js';
 import { isAuthority } from './authority.js';
@@ -47,12 +48,23 @@ export interface SharedFields extends RequestFields {
   forwarded: string | undefined;
   /** The route's changes with which they were composed. */
   forwardedWith: HeaderEdit | undefined;
+  /** The same for hosts of HTTP/2: their header fields, without method and target. */
+  forwardedHttp2: OutgoingHttpHeaders | undefined;
+  forwardedHttp2With: HeaderEdit | undefined;
 }
 
 /** The rules of header lines. */
 export interface LinesRules extends Pick<TrafficLimits, 'maxHeaders'> {
   readonly oddNames: NamePolicy;
 }
+
+/** What was computed from fields of which nothing was computed yet. */
+export const NOT_COMPOSED: Pick<SharedFields, 'forwarded' | 'forwardedWith' | 'forwardedHttp2' | 'forwardedHttp2With'> = {
+  forwarded: undefined,
+  forwardedWith: undefined,
+  forwardedHttp2: undefined,
+  forwardedHttp2With: undefined,
+};
 
 const LINE = `[${TOKEN_CHARS}]+:[${VALUE_CHARS}]*\\r\\n`;
 const LINES = new RegExp(`(?:${LINE})*\\r\\n$`, 'y');
@@ -171,8 +183,7 @@ export function readMeaning(
     trace: traceParents === 1 ? readTraceContext(traceParent as string, traceState) : undefined,
     droppedNames,
     isShared: framing === 'none' && offers === undefined && host !== undefined,
-    forwarded: undefined,
-    forwardedWith: undefined,
+    ...NOT_COMPOSED,
   };
 }
 
@@ -182,5 +193,5 @@ export function withHost(fields: SharedFields, host: string): SharedFields {
   const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
   if (at < 0) headers.unshift('Host', host);
   else headers[at + 1] = host;
-  return { ...fields, headers, host, isShared: false, forwarded: undefined, forwardedWith: undefined };
+  return { ...fields, headers, host, isShared: false, ...NOT_COMPOSED };
 }

@@ -49,6 +49,9 @@ const HEAD = new RegExp(
 /** The content types of streams (WHATWG HTML, section 9.2; RFC 2046, section 5.1 with `x-mixed-replace`). */
 const STREAM = /^(?:text\/event-stream|multipart\/x-mixed-replace)[\t ]*(?:;|$)/i;
 
+/** Whether a content type is one of answers without an end. */
+export const isStreamType = (value: string): boolean => STREAM.test(value);
+
 /**
  * Reads a head; undefined unless every parser would read it in the same way.
  * @param text latin1, ends with CRLF CRLF
@@ -88,7 +91,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
         break;
       }
       case 12:
-        if (name.toLowerCase() === 'content-type') isStream ||= STREAM.test(value);
+        if (name.toLowerCase() === 'content-type') isStream ||= isStreamType(value);
         break;
       case 14: {
         if (name.toLowerCase() !== 'content-length') break;
