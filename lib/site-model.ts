@@ -1,4 +1,4 @@
-// A site: the pools and routes of a whole fleet, checked and with every default filled in. Types alone, plain data that
+// A site: the pools and routes of a whole fleet, checked and with every default filled in. Types and names, plain data that
 // passes between threads and through JSON. Invariant: whoever has a Site may rely on it: references exist, numbers are in range.
 
 import type { Algorithm } from './model.js';
@@ -21,6 +21,8 @@ export interface Site {
 export interface SitePool {
   readonly name: string;
   readonly algorithm: Algorithm | null;
+  /** What hosts with `http://` and `https://` URLs speak. Those with `h2://` and `h2+tls://` speak HTTP/2 anyway. */
+  readonly protocol: PoolProtocol;
   /** Empty: hosts come from agents alone. */
   readonly hosts: readonly SiteHost[];
   readonly health: PoolHealth;
@@ -34,11 +36,17 @@ export interface SitePool {
   readonly answers: Readonly<Partial<Record<'502' | '503' | '504', Omit<FixedAnswer, 'status'>>>>;
 }
 
+/** What a pool's hosts speak. */
+export type PoolProtocol = 'http1' | 'h2';
+
+/** All protocols of pools. */
+export const POOL_PROTOCOLS: readonly PoolProtocol[] = ['http1', 'h2'];
+
 /** A host, or a name that stands for several. */
 export interface SiteHost {
   /** Unique in its pool; of a DNS name, the beginning of its hosts' names. */
   readonly name: string;
-  /** `http://…` or `https://…`, an origin. For `srv` the name without a port stands in it. */
+  /** `http://…`, `https://…`, `h2://…` or `h2+tls://…`, an origin. For `srv` the name without a port stands in it. */
   readonly url: string;
   /** `dns`: all A and AAAA records of the name (`dns+http://`); `srv`: targets, ports, weights (`srv+http://`). */
   readonly discovery: 'none' | 'dns' | 'srv';

@@ -21,6 +21,8 @@ export interface PoolRules
       | 'retryBudgetPercent'
     > {
   readonly algorithm: Algorithm | null;
+  /** Whether hosts are spoken to in HTTP/2 whose URLs do not say so. */
+  readonly isHttp2: boolean;
   /** Maximum attempts at a request, the first included. */
   readonly maxAttempts: number;
 }
@@ -31,6 +33,7 @@ export function poolRulesOf(pool: SitePool | undefined, config: TrafficConfig): 
     ...config,
     ...healthOf(pool, config),
     algorithm: pool?.algorithm ?? null,
+    isHttp2: pool?.protocol === 'h2',
     hostMaxInflight: pool?.limits.perHost ?? config.hostMaxInflight,
     hostQueue: pool?.limits.queue ?? config.hostQueue,
     queueTimeoutMs: pool?.limits.queueTimeoutMs ?? config.queueTimeoutMs,

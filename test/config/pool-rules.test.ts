@@ -17,7 +17,7 @@ async function poolOf(text: string): Promise<SitePool> {
 
 test('each rule of a pool is as the site says', async () => {
   const pool = await poolOf(
-    '{ algorithm: least-request, limits: { perHost: 7, queue: 0, queueTimeout: 2s }, retries: { budget: 35%, attempts: 3 }, timeouts: { connect: 3s, response: 4s }, health: { path: /up } }',
+    '{ algorithm: least-request, protocol: h2, limits: { perHost: 7, queue: 0, queueTimeout: 2s }, retries: { budget: 35%, attempts: 3 }, timeouts: { connect: 3s, response: 4s }, health: { path: /up } }',
   );
   const rules = poolRulesOf(pool, TRAFFIC_DEFAULTS);
   const { algorithm, hostMaxInflight, hostQueue, queueTimeoutMs, retryBudgetPercent, maxAttempts, connectTimeoutMs, responseTimeoutMs } =
@@ -35,6 +35,7 @@ test('each rule of a pool is as the site says', async () => {
       responseTimeoutMs: 4000,
     },
   );
+  assert.is(rules.isHttp2, true);
   assert.is(rules.healthPath, '/up');
   assert.is(rules.healthIntervalMs, TRAFFIC_DEFAULTS.healthIntervalMs);
 });
@@ -42,6 +43,8 @@ test('each rule of a pool is as the site says', async () => {
 test('what the site does not say is as the flags have it, as without a site', async () => {
   const without = poolRulesOf(undefined, TRAFFIC_DEFAULTS);
   assert.equal(poolRulesOf(await poolOf('{}'), TRAFFIC_DEFAULTS), without);
+  assert.is(without.isHttp2, false);
+  assert.is(poolRulesOf(await poolOf('{ protocol: http1 }'), TRAFFIC_DEFAULTS).isHttp2, false);
   assert.is(without.hostQueue, TRAFFIC_DEFAULTS.hostQueue);
   assert.is(without.maxAttempts, USUAL_ATTEMPTS);
 });

@@ -34,7 +34,8 @@ export const WITH_EVERY_KEY = {
   pools: {
     web: {
       algorithm: 'least-request',
-      hosts: ['http://10.0.0.7:3000', { url: 'dns+https://web.internal', name: 'web-2', weight: 2 }],
+      protocol: 'h2',
+      hosts: ['http://10.0.0.7:3000', 'h2://10.0.0.9:50051', { url: 'dns+https://web.internal', name: 'web-2', weight: 2 }],
       health: { path: '/healthz?deep=1', interval: '1s', timeout: 500, statuses: '200-299,401' },
       limits: { perHost: 10, fleet: 100, queue: 5, queueTimeout: '1s' },
       retries: { budget: '20%', attempts: 3 },

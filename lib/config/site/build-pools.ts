@@ -43,6 +43,7 @@ function buildPool(name: string, pool: PoolDocument, where: Where, problems: Pro
   return {
     name,
     algorithm: pool.algorithm,
+    protocol: pool.protocol,
     hosts: buildHosts(pool, inside(where, 'hosts'), problems),
     health: {
       path: health?.path ?? null,

@@ -14,6 +14,7 @@ export function barePool(name: string): SitePool {
   return {
     name,
     algorithm: null,
+    protocol: 'http1',
     hosts: [],
     health: { path: null, intervalMs: null, timeoutMs: null, statuses: null },
     limits: { perHost: null, fleet: null, queue: null, queueTimeoutMs: null },

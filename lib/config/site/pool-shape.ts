@@ -1,11 +1,12 @@
 // The shape of a pool in a site document, and of its hosts. What a flag of balancers also says has that flag's bounds.
 
 import { MINUTE } from '../../clock.js';
+import { POOL_PROTOCOLS } from '../../site-model.js';
 import { NUMBER_FIELDS } from '../fields.js';
 import { MAX_SITE_HOSTS } from './limits.js';
 import { either, list, needed, object, optional, placed } from './shapes.js';
 import { FIXED_ANSWER, keyShape, MAX_LIMIT, OWN_BODY } from './shared-shapes.js';
-import { algorithm, durationBetween, fieldName, healthPath, integer, percentage, statuses, text } from './value-shapes.js';
+import { algorithm, choice, durationBetween, fieldName, healthPath, integer, percentage, statuses, text } from './value-shapes.js';
 
 /** Browsers keep cookies for at most 400 days (RFC 6265bis, section 5.5). */
 const MAX_COOKIE_TTL_MS = 400 * 24 * 60 * MINUTE;
@@ -16,7 +17,7 @@ const durationAsFlag = (field: keyof typeof NUMBER_FIELDS) => durationBetween(NU
 
 const hostObject = object({
   url: needed(
-    placed(text({ wanted: 'a URL such as http://10.0.0.7:3000', pattern: /^[a-z+]+:\/\//i, maxLength: 512 })),
+    placed(text({ wanted: 'a URL such as http://10.0.0.7:3000', pattern: /^[a-z][a-z\d+]*:\/\//i, maxLength: 512 })),
     'The URL: http, https, h2 or h2+tls, perhaps with dns+ or srv+ before it.',
   ),
   name: optional(
@@ -28,13 +29,18 @@ const hostObject = object({
 });
 
 const host = either(
-  text({ wanted: 'a URL such as http://10.0.0.7:3000, or a map with `url`', pattern: /^[a-z+]+:\/\//i, maxLength: 512 }),
+  text({ wanted: 'a URL such as http://10.0.0.7:3000, or a map with `url`', pattern: /^[a-z][a-z\d+]*:\/\//i, maxLength: 512 }),
   hostObject,
 );
 
 /** A pool. */
 export const POOL_SHAPE = object({
   algorithm: optional(algorithm, 'How hosts are picked. Default: as the flag --algorithm says.', null),
+  protocol: optional(
+    choice(POOL_PROTOCOLS),
+    'What hosts with http:// and https:// speak: http1 or h2 (HTTP/2). Hosts with h2:// and h2+tls:// speak HTTP/2 in any case. Default: http1.',
+    'http1' as const,
+  ),
   hosts: optional(list(host, { min: 1, max: MAX_SITE_HOSTS }), 'Hosts that the document names. Default: none; agents name theirs.', []),
   health: optional(
     object({

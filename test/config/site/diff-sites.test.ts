@@ -21,6 +21,7 @@ const POOLS = 'version: 1\npools: {a: {}, b: {}}\n';
 test('two spellings of one site have no changes', () => {
   assert.equal(linesOf(EXAMPLE, `# moved down\n\n${EXAMPLE}`), ['no changes']);
   assert.equal(linesOf(null, 'version: 1'), ['no changes']);
+  assert.equal(linesOf(null, 'version: 1\npools: {default: {protocol: http1}}'), ['no changes']);
   const match = (keys: string): string => `${POOLS}routes:\n- match: {${keys}}\n  to: {a: 1, b: 2}\n`;
   assert.equal(
     linesOf(
@@ -43,9 +44,10 @@ test('pools and hosts that come, go and change are told by the names of the docu
   const before =
     'version: 1\npools:\n  a: {hosts: [{url: http://h:1, name: h}, http://i:1], limits: {fleet: 10, queueTimeout: 1s}}\n  b: {}\nroutes: [{to: {a: 1, b: 0}}]\n';
   const after =
-    'version: 1\npools:\n  a: {hosts: [{url: dns+http://h:1, name: h, weight: 2}, http://j:1], limits: {fleet: 20}, retries: {budget: 5%}, affinity: {hash: path}}\n  c: {}\nroutes: [{to: {a: 1, c: 1}}]\n';
+    'version: 1\npools:\n  a: {hosts: [{url: dns+http://h:1, name: h, weight: 2}, h2://j:1], limits: {fleet: 20}, protocol: h2, retries: {budget: 5%}, affinity: {hash: path}}\n  c: {protocol: h2}\nroutes: [{to: {a: 1, c: 1}}]\n';
   assert.equal(linesOf(before, after), [
     '- pool b with 0 hosts',
+    '~ pool a: protocol http1 -> h2',
     '~ pool a: limits.fleet 10 -> 20',
     '~ pool a: limits.queueTimeout 1s -> not set',
     '~ pool a: retries.budget not set -> 5%',
@@ -53,7 +55,7 @@ test('pools and hosts that come, go and change are told by the names of the docu
     '- pool a: host i-1 http://i:1',
     '~ pool a: host h: url http://h:1 -> dns+http://h:1',
     '~ pool a: host h: weight 1 -> 2',
-    '+ pool a: host j-1 http://j:1',
+    '+ pool a: host j-1 h2://j:1',
     '+ pool c with 0 hosts',
     '~ route 1: any request: to {"a":1,"b":0} -> {"a":1,"c":1}',
   ]);

@@ -16,6 +16,7 @@ const BARE = {
   limits: { perHost: null, fleet: null, queue: null, queueTimeoutMs: null },
   retries: { budgetPercent: null, attempts: null },
   timeouts: { connectMs: null, responseMs: null },
+  protocol: 'http1',
   affinity: null,
   respond: null,
   answers: {},
@@ -152,11 +153,17 @@ test('durations, percentages and statuses are written as in flags', () => {
 
 test('hosts are URLs or maps, of one address or of a name that stands for several', () => {
   const { hosts = [] } =
-    poolOf('hosts: ["https://A.example.test./", srv+http://_api._tcp.internal, {url: dns+https://b.internal, name: b, weight: 3}]') ?? {};
+    poolOf(
+      'hosts: ["https://A.example.test./", srv+http://_api._tcp.internal, {url: dns+https://b.internal, name: b, weight: 3}, "H2://[0::1]:80", h2+tls://c.test:443, dns+h2://d.internal:50051, SRV+H2+TLS://_d._tcp.internal]',
+    ) ?? {};
   assert.equal(hosts, [
     { name: 'a.example.test.-443', url: 'https://a.example.test.', discovery: 'none', weight: 1 },
     { name: 'api._tcp.internal-80', url: 'http://_api._tcp.internal', discovery: 'srv', weight: 1 },
     { name: 'b', url: 'https://b.internal', discovery: 'dns', weight: 3 },
+    { name: '1--80', url: 'h2://[::1]', discovery: 'none', weight: 1 },
+    { name: 'c.test-443', url: 'h2+tls://c.test', discovery: 'none', weight: 1 },
+    { name: 'd.internal-50051', url: 'h2://d.internal:50051', discovery: 'dns', weight: 1 },
+    { name: 'd._tcp.internal-443', url: 'h2+tls://_d._tcp.internal', discovery: 'srv', weight: 1 },
   ]);
   // One machine may serve in several pools, by the same URL or by others.
   const shared = siteOf('version: 1\npools:\n  a: {hosts: [{url: http://h:1, name: h}]}\n  b: {hosts: [{url: http://h:2, name: h}]}\n');
