@@ -294,7 +294,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
-    this.#grpcAnswer?.onTrailers(trailers);
+    this.#grpcAnswer?.onEnd(trailers);
     const { response: edit } = this.#plan;
     const passed = passedTrailers(this.#context.loads.takeTrailers(this, trailers));
     this.#client.endAnswer(edit === undefined ? passed : edit.drop(passed));
@@ -401,14 +401,19 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const client = this.#client;
     client.listener = undefined;
     try {
-      // A call ends with a status, also one whose answer does not become whole.
-      if (client.hasStarted && this.#grpcAnswer !== undefined) client.endAnswer(this.#grpcAnswer.breakOff(codeOf(kind)));
-      else if (client.hasStarted) client.breakOff();
+      if (client.hasStarted) this.#breakOff(kind);
     } catch {
       // The outcome is still the host's failure.
       this.#context.count('internal_errors');
     }
     this.#end(kind);
+  }
+
+  /** A call ends with a status, also one whose answer does not become whole. */
+  #breakOff(kind: OutcomeKind): void {
+    const trailers = this.#grpcAnswer?.breakOff(codeOf(kind));
+    if (trailers === undefined) this.#client.breakOff();
+    else this.#client.endAnswer(trailers);
   }
 
   #end(kind: OutcomeKind, mayBeUsedAgain = false): void {

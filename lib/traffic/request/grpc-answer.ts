@@ -12,13 +12,17 @@ export class GrpcAnswer {
   status: number = NO_GRPC_STATUS;
   /** Until it proves to be a stream. */
   #messages: GrpcMessages | undefined = new GrpcMessages();
+  readonly #mayHaveTrailers: boolean;
 
   /** The answer that begins with this head; undefined if it is not gRPC's. */
   static of(head: ResponseHead): GrpcAnswer | undefined {
     if (!isGrpc(head.headers)) return undefined;
-    const answer = new GrpcAnswer();
-    if (head.framing === 'none') answer.onTrailers(head.headers);
-    return answer;
+    return new GrpcAnswer(head);
+  }
+
+  private constructor({ headers, framing }: ResponseHead) {
+    if (framing === 'none') this.status = readGrpcStatus(headers);
+    this.#mayHaveTrailers = framing === 'chunked';
   }
 
   /** Takes a part of the body; true, once, when it begins the second message: the answer is a stream. */
@@ -31,15 +35,16 @@ export class GrpcAnswer {
     return true;
   }
 
-  /** Takes the trailers, or the head of an answer without a body. An answer that ends without a status has the status UNKNOWN. */
-  onTrailers(fields: readonly string[]): void {
+  /** The answer has ended, with these trailers. Without a status in them or in the head of an answer without a body, it is UNKNOWN. */
+  onEnd(fields: readonly string[]): void {
     if (this.status !== NO_GRPC_STATUS) return;
     const status = readGrpcStatus(fields);
     this.status = status === NO_GRPC_STATUS ? GRPC_STATUS.unknown : status;
   }
 
-  /** The answer does not become whole: gives the trailers that say so. */
-  breakOff(code: AnswerCode): readonly string[] {
+  /** The answer does not become whole: gives the trailers that say so, or undefined if none can be sent. */
+  breakOff(code: AnswerCode): readonly string[] | undefined {
+    if (!this.#mayHaveTrailers) return undefined;
     const { status, fields } = grpcEndOf(code);
     this.status = status;
     return fields;
