@@ -5,6 +5,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type AnswerCode, answerLinesOf, ownBodyOf, statusOf } from '../wire/answers.js';
 import { writeBytes } from '../wire/buffers.js';
+import { grpcLinesOf, isGrpcCall } from '../wire/grpc.js';
 import type { HeaderEdit } from '../wire/header-edit.js';
 import type { ClientFacts } from '../wire/headers.js';
 import { http2AnswerFields, http2InformationalFields, http2OwnFields, http2TrailerFields, MAX_STATUS } from '../wire/http2-answer.js';
@@ -351,6 +352,10 @@ export class Http2Lane implements ClientSide {
 
   #answer(code: AnswerCode | '', status: number, lines: string, body: string): void {
     if (this.hasStarted || this.isGone) return;
+    if (code !== '' && isGrpcCall(this.head)) {
+      this.#answerCall(code);
+      return;
+    }
     const hasBody = this.head.method !== 'HEAD' && body !== '';
     this.code = code;
     this.status = status;
@@ -358,6 +363,16 @@ export class Http2Lane implements ClientSide {
     this.#gathered = undefined;
     this.#fields = http2OwnFields(status, lines, this);
     if (hasBody) this.#gathered = Buffer.from(body, 'latin1');
+    this.endAnswer([]);
+  }
+
+  /** Answers a call of gRPC, which has its status in the fields of a head without a body. */
+  #answerCall(code: AnswerCode): void {
+    this.code = code;
+    this.status = 200;
+    this.bytesOut = 0;
+    this.#gathered = undefined;
+    this.#fields = http2OwnFields(200, grpcLinesOf(code), this);
     this.endAnswer([]);
   }
 

@@ -2,6 +2,7 @@
 // say so. Messages pass unread. Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. Pure.
 
 import { type AnswerCode, ANSWERS } from './answers.js';
+import { linesOf } from './headers.js';
 import type { RequestHead } from './request-head.js';
 
 /** The status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md) that a balancer gives by itself. */
@@ -117,4 +118,13 @@ const ENDS: ReadonlyMap<string, GrpcEnd> = new Map(
 /** How one of our own answers ends a call. */
 export function grpcEndOf(code: AnswerCode): GrpcEnd {
   return ENDS.get(code) as GrpcEnd;
+}
+
+const LINES: ReadonlyMap<string, string> = new Map(
+  [...ENDS].map(([code, { fields }]): [string, string] => [code, linesOf(['content-type', 'application/grpc', ...fields])]),
+);
+
+/** One of our own answers to a call as the lines of a trailers-only head, each with the line end before it. */
+export function grpcLinesOf(code: AnswerCode): string {
+  return LINES.get(code) as string;
 }
