@@ -66,7 +66,15 @@ export async function withHttp2Host<T>(
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   try {
-    return await fn({ url: `${tls === undefined ? 'h2' : 'h2+tls'}://127.0.0.1:${port}`, port, sessions, open, sockets, resets, server: server as Http2Server });
+    return await fn({
+      url: `${tls === undefined ? 'h2' : 'h2+tls'}://127.0.0.1:${port}`,
+      port,
+      sessions,
+      open,
+      sockets,
+      resets,
+      server: server as Http2Server,
+    });
   } finally {
     const closed = new Promise((resolve) => server.close(resolve));
     for (const session of open) session.destroy();

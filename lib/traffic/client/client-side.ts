@@ -74,6 +74,8 @@ export interface ClientSide {
 
   /** Passes on a head with a status below 200 (not 101). */
   sendInformational(head: ResponseHead): void;
+  /** Whether the host's 101 is what the lane asked for; left out: its client judges. */
+  acceptsSwitch?(head: ResponseHead): boolean;
   /**
    * Passes on a 101 and hands out the client's connection. All bytes since the request's head go to `onBytes` (valid
    * until it returns). Only lanes that can switch protocols have it.

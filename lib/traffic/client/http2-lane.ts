@@ -3,12 +3,20 @@
 // turns out malformed.
 
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { type AnswerCode, answerLinesOf, ownBodyOf, statusOf } from '../wire/answers.js';
 import { writeBytes } from '../wire/buffers.js';
 import { grpcLinesOf, isGrpcCall } from '../wire/grpc.js';
 import type { HeaderEdit } from '../wire/header-edit.js';
 import type { ClientFacts } from '../wire/headers.js';
-import { http2AnswerFields, http2InformationalFields, http2OwnFields, http2TrailerFields, MAX_STATUS } from '../wire/http2-answer.js';
+import {
+  http2AnswerFields,
+  http2InformationalFields,
+  http2OwnFields,
+  http2SwitchFields,
+  http2TrailerFields,
+  MAX_STATUS,
+} from '../wire/http2-answer.js';
 import type { Http2Fields } from '../wire/http2-fields.js';
 import { whyBadTrailers } from '../wire/http2-request.js';
 import type { AnswerTiming } from '../wire/own-lines.js';
@@ -18,6 +26,7 @@ import type { ResponseHead } from '../wire/response-head.js';
 import { ClientPatience, type Overdue } from './client-patience.js';
 import type { ClientTransport, ConnectionContext } from './connection-context.js';
 import type { BodyReader, ClientListener, ClientSide, Startable } from './client-side.js';
+import { isAccepted } from './websocket-key.js';
 import { describeOverdue } from './overdue-reasons.js';
 import { passedRequestTrailers } from './passed-trailers.js';
 
@@ -59,6 +68,8 @@ export class Http2Lane implements ClientSide {
   hasFailed = false;
   hasStarted = false;
   requestId = '';
+  /** Whether it carries another protocol. */
+  isTunnel = false;
   timing: AnswerTiming | undefined;
   readonly #session: LaneOwner;
   readonly #stream: ServerHttp2Stream;
@@ -374,6 +385,24 @@ export class Http2Lane implements ClientSide {
     this.#gathered = undefined;
     this.#fields = http2OwnFields(200, grpcLinesOf(code), this);
     this.endAnswer([]);
+  }
+
+  acceptsSwitch(head: ResponseHead): boolean {
+    return isAccepted(this.head, head);
+  }
+
+  sendSwitch(head: ResponseHead, setCookie: string | undefined, onBytes: (bytes: Buffer) => void): Duplex {
+    const stream = this.#stream;
+    this.isTunnel = this.hasStarted = this.#isWhole = true;
+    this.status = 200;
+    stream.respond(http2SwitchFields(head, { edit: undefined, setCookie, requestId: this.requestId, timing: this.timing }));
+    stream.on('data', (bytes: Buffer) =>
+      this.#session.guard(() => {
+        this.bytesIn += bytes.length;
+        onBytes(bytes);
+      }, this),
+    );
+    return stream;
   }
 
   breakOff(): void {

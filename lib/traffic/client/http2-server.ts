@@ -56,6 +56,7 @@ export function createHttp2Server(
       initialWindowSize: STREAM_WINDOW,
       maxHeaderListSize: maxListSize,
       enablePush: false,
+      enableConnectProtocol: true,
     },
   });
   let present: ServerHttp2Session | undefined;

@@ -18,6 +18,7 @@ import type { FrameGuard } from './frame-guard.js';
 import { Http2Lane, type LaneContext, type LaneOwner } from './http2-lane.js';
 import { LINGER_MS } from './linger.js';
 import { describeOverdue } from './overdue-reasons.js';
+import { makeKey } from './websocket-key.js';
 
 /** How many bytes of a refused request are kept for the access log. */
 const MAX_LINE = 1024;
@@ -58,7 +59,7 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     this.#socket = socket;
     this.#guard = guard;
     this.#session = session;
-    this.#requests = new Http2RequestReader(context.rules);
+    this.#requests = new Http2RequestReader(context.rules, makeKey);
     this.idleSinceMs = context.clock();
     this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#onOverdue(overdue));
     this.#patience.awaitHead();
@@ -83,9 +84,11 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     return this.#lanes.size > 0;
   }
 
-  /** No tunnel takes the whole connection. */
+  /** Whether only tunnels are left. */
   get hasLeft(): boolean {
-    return false;
+    if (this.#lanes.size === 0) return false;
+    for (const { isTunnel } of this.#lanes) if (!isTunnel) return false;
+    return true;
   }
 
   /** The client's first frames have come. */
@@ -109,6 +112,7 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     const { count, onNamesDropped, onLane } = this.context;
     if (head.droppedNames.length > 0) onNamesDropped(this.facts, head.droppedNames);
     count('requests_http2');
+    if (head.upgrade !== undefined) count('websockets');
     const lane = new Http2Lane(this, stream, head);
     if (this.#lanes.size === 0) this.#patience.onHead();
     this.#lanes.add(lane);

@@ -82,11 +82,9 @@ export class Host implements ConnectionOwner {
   /** Connections are no longer kept. */
   #isClosed = false;
 
-  constructor(
-    { slot, name, url, authority }: SlotHost,
-    options: HostOptions,
-  ) {
-    const { keepIdleMs, maxHeadBytes, maxStreams, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents } = options;
+  constructor({ slot, name, url, authority }: SlotHost, options: HostOptions) {
+    const { keepIdleMs, maxHeadBytes, maxStreams, queueLength, tls, connectTimeoutMs, deadlines, clock, count, lookup, addressEvents } =
+      options;
     this.deadlines = deadlines;
     this.clock = clock;
     this.count = count;
@@ -163,7 +161,11 @@ export class Host implements ConnectionOwner {
   }
 
   /** Takes the rules of its pool, which have changed; open connections are kept. */
-  follow({ hostQueue, connectTimeoutMs, isHttp2 }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'> & { readonly isHttp2?: boolean }): void {
+  follow({
+    hostQueue,
+    connectTimeoutMs,
+    isHttp2,
+  }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'> & { readonly isHttp2?: boolean }): void {
     this.queue.length = hostQueue;
     if (this.connect.connectTimeoutMs !== connectTimeoutMs) this.connect = { ...this.connect, connectTimeoutMs };
     this.#speak(isHttp2 === true);

@@ -100,7 +100,8 @@ export class Http2Connections implements Http2SessionOwner, Http2StreamOwner, Wa
     const { addresses } = this.#host.connect;
     if (addresses === undefined) return;
     const { length } = this.#sessions;
-    if (length < addresses.count && !this.#sessions.some((session) => session.room > 0 && session.streams.length === 0)) this.#connect(nowMs);
+    if (length < addresses.count && !this.#sessions.some((session) => session.room > 0 && session.streams.length === 0))
+      this.#connect(nowMs);
   }
 
   #connect(nowMs: number): void {

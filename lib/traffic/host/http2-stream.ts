@@ -131,7 +131,9 @@ export class Http2HostStream implements HostSide {
       return isMore;
     };
     stream.on('headers', (_headers: unknown, _flags: number, raw: string[]) => this.#run(() => this.#onInformational(raw)));
-    stream.on('response', (_headers: unknown, flags: number, raw: string[]) => this.#run(() => this.#onHead(raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0)));
+    stream.on('response', (_headers: unknown, flags: number, raw: string[]) =>
+      this.#run(() => this.#onHead(raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0)),
+    );
     stream.on('trailers', (_headers: unknown, _flags: number, raw: string[]) => this.#run(() => this.#onTrailers(raw)));
     stream.on('data', (bytes: Buffer) => this.#run(() => this.#onData(bytes)));
     stream.on('end', () => this.#run(() => this.#onEnd()));

@@ -51,6 +51,7 @@ export function openTunnel(
   const protocol = protocolOf(head);
   const { upgrade } = client.head;
   if (upgrade === undefined || client.sendSwitch === undefined || !hasToken(upgrade, protocol)) return undefined;
+  if (client.acceptsSwitch?.(head) === false) return undefined;
   client.listener = undefined;
   const early: Buffer[] = [];
   const opened: { tunnel?: Tunnel } = {};

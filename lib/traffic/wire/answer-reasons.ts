@@ -44,6 +44,8 @@ function whyBadLine(text: string, line: string): string {
 /** Why a 101 opens no tunnel. */
 export function whyBadSwitch({ headers }: Pick<ResponseHead, 'headers'>, { upgrade }: Pick<RequestHead, 'upgrade'>): string {
   const [first, second] = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'upgrade').map(quoteValue);
+  if (second === undefined && first === quoteValue('websocket') && upgrade === 'websocket')
+    return '101 whose Sec-WebSocket-Accept does not answer the key';
   const named = first === undefined ? 'without Upgrade' : `to ${first}${second === undefined ? '' : ` and ${second}`}`;
   return boundReason(`101 ${named}, asked for ${upgrade === undefined ? 'none' : quoteValue(upgrade)}`);
 }

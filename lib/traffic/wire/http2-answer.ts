@@ -40,6 +40,13 @@ function withOwn(composed: Http2Fields, requestId: string, timing: AnswerTiming 
   return fields;
 }
 
+/** A host's 101 (WebSocket), which is a 200 in HTTP/2 (RFC 8441, section 5). What answers the key stays here. */
+export function http2SwitchFields(head: ResponseHead, { requestId, timing, setCookie }: Http2AnswerRules): Http2Fields {
+  const composed = fieldsOf(200, responseHeaders(head, false));
+  delete composed['sec-websocket-accept'];
+  return withOwn(composed, requestId, timing, setCookie);
+}
+
 /** An informational head (1xx). */
 export function http2InformationalFields(head: ResponseHead): Http2Fields {
   return fieldsOf(head.status, responseHeaders(head, false));

@@ -44,6 +44,8 @@ interface Pseudo {
   scheme: string | undefined;
   authority: string | undefined;
   path: string | undefined;
+  /** Of an extended CONNECT (RFC 8441). */
+  protocol: string | undefined;
 }
 
 /** Where the pseudo-header field of a name is kept. */
@@ -52,6 +54,7 @@ const PSEUDO: ReadonlyMap<string, keyof Pseudo> = new Map([
   [':scheme', 'scheme'],
   [':authority', 'authority'],
   [':path', 'path'],
+  [':protocol', 'protocol'],
 ]);
 
 /**
@@ -60,6 +63,7 @@ const PSEUDO: ReadonlyMap<string, keyof Pseudo> = new Map([
  */
 export class Http2RequestReader {
   readonly #rules: HeadRules;
+  readonly #makeKey: () => string;
   readonly #methodAndTarget: RegExp;
   /** The pairs of the last head whose fields can be shared, with the places of its method and path. */
   #known: readonly string[] = [];
@@ -69,8 +73,10 @@ export class Http2RequestReader {
   #knownSize = 0;
   #fields: SharedFields | undefined;
 
-  constructor(rules: HeadRules) {
+  /** @param makeKey a random value for Sec-WebSocket-Key */
+  constructor(rules: HeadRules, makeKey: () => string) {
     this.#rules = rules;
+    this.#makeKey = makeKey;
     this.#methodAndTarget = lineGrammar(rules).methodAndTarget;
   }
 
@@ -108,15 +114,18 @@ export class Http2RequestReader {
 
   #readAll(pairs: readonly string[], hasBody: boolean): Http2Head {
     const rules = this.#rules;
-    const pseudo: Pseudo = { method: undefined, scheme: undefined, authority: undefined, path: undefined };
+    const pseudo: Pseudo = { method: undefined, scheme: undefined, authority: undefined, path: undefined, protocol: undefined };
     const read = readPairs(pairs, pseudo);
     if (isMalformed(read)) return read;
     const { method } = pseudo;
     if (method === undefined || !METHOD.test(method)) return malformed(method === undefined ? 'no :method' : 'malformed :method');
     if (method.length > MAX_METHOD_LENGTH) return REFUSALS.methodUnknown;
-    // It has neither scheme nor path (section 8.5).
-    if (method === 'CONNECT') return REFUSALS.method;
-    const { scheme, authority, path } = pseudo;
+    const { scheme, authority, path, protocol } = pseudo;
+    const isConnect = method === 'CONNECT';
+    // A CONNECT to a name and port has neither scheme nor path (section 8.5).
+    if (isConnect && protocol === undefined) return REFUSALS.method;
+    if (protocol !== undefined && (!isConnect || !hasBody))
+      return malformed(isConnect ? 'a CONNECT that ends at once' : ':protocol without CONNECT');
     const problem = whyBadTarget(scheme, path, method) ?? whyBadLength(read, hasBody);
     if (problem !== undefined) return malformed(problem);
     const headers = withHostFirst(read.headers, read.host, authority, scheme as Scheme);
@@ -130,10 +139,19 @@ export class Http2RequestReader {
     if (kept.length > 2 * rules.maxHeaders) return REFUSALS.headSize;
     const fields = readMeaning(1, kept, oddNames, hasBody);
     if ('counter' in fields) return fields;
+    if (protocol !== undefined) return protocol === 'websocket' ? this.#readWebSocket(target, fields) : REFUSALS.method;
     const refusal = checkMethod(method, rules) ?? this.#checkTarget(target) ?? checkLength(fields, rules);
     if (refusal !== undefined) return refusal;
     if (fields.isShared) this.#remember(pairs, fields, read.size - method.length - target.length);
     return new ReadHead(method, target, '2.0', fields);
+  }
+
+  /** A WebSocket is a GET for routes, logs and hosts of HTTP/1, which get a key of ours (RFC 8441, section 5). */
+  #readWebSocket(target: string, fields: SharedFields): Http2Head {
+    const refusal = checkMethod('GET', this.#rules) ?? this.#checkTarget(target);
+    if (refusal !== undefined) return refusal;
+    const headers = [...withoutKey(fields.headers), 'sec-websocket-key', this.#makeKey()];
+    return new ReadHead('GET', target, '2.0', { ...fields, headers, framing: 'none', length: 0, upgrade: 'websocket', isShared: false });
   }
 
   #checkTarget(target: string): Refusal | undefined {
@@ -147,6 +165,11 @@ export class Http2RequestReader {
     this.#methodAt = pairs.indexOf(':method') + 1;
     this.#pathAt = pairs.indexOf(':path') + 1;
   }
+}
+
+/** What a client of HTTP/2 says for nothing: the key belongs to the handshake of HTTP/1. */
+function withoutKey(headers: readonly string[]): readonly string[] {
+  return headers.filter((_, i) => headers[i & ~1] !== 'sec-websocket-key');
 }
 
 /** The regular fields of a head, without Host. */
