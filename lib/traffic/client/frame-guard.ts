@@ -52,7 +52,9 @@ export class FrameGuard extends Duplex {
     this.on('error', () => undefined);
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
-    socket.on('end', () => this.push(null));
+    // A client that has closed its half has gone. node:http2 must not see the end: it would end its own side and still
+    // write its frames, and Node stops the process when that happens on a stream of ours.
+    socket.on('end', () => this.destroy());
     socket.on('close', () => this.destroy());
   }
 

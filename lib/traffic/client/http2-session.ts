@@ -71,8 +71,6 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
       this.#onStream(stream, pairs)) as (stream: ServerHttp2Stream) => void);
     session.once('remoteSettings', () => this.#onBegun());
     session.once('close', () => this.#closeSocket());
-    // There is no half of a connection in HTTP/2: a client that has closed its half has gone.
-    socket.once('end', () => socket.destroy());
     socket.once('close', () => {
       context.deadlines.remove(this);
       context.onClosed(this);
