@@ -161,14 +161,10 @@ export class Host implements ConnectionOwner {
   }
 
   /** Takes the rules of its pool, which have changed; open connections are kept. */
-  follow({
-    hostQueue,
-    connectTimeoutMs,
-    isHttp2,
-  }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs'> & { readonly isHttp2?: boolean }): void {
+  follow({ hostQueue, connectTimeoutMs, isHttp2 }: Pick<PoolRules, 'hostQueue' | 'connectTimeoutMs' | 'isHttp2'>): void {
     this.queue.length = hostQueue;
     if (this.connect.connectTimeoutMs !== connectTimeoutMs) this.connect = { ...this.connect, connectTimeoutMs };
-    this.#speak(isHttp2 === true);
+    this.#speak(isHttp2);
   }
 
   /** Closes idle connections to addresses that the name no longer resolves to; those in use end with their request. */

@@ -6,13 +6,13 @@ import { type ClientHttp2Session, type ClientHttp2Stream, type ClientSessionRequ
 import type { OutgoingHttpHeaders, Settings } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
+import type { Waiting } from '../../deadlines.js';
 import { formatDuration } from '../../config/config.js';
-import { codeName } from '../wire/http2-codes.js';
+import { nameOfError } from '../wire/http2-frames.js';
 import { Http2AnswerReader } from '../wire/http2-host-answer.js';
 import { boundReason, describeError } from '../wire/reason-text.js';
 import type { ConnectOptions } from './connection-user.js';
 import { openHttp2Socket } from './host-socket.js';
-import type { Http2HostStream } from './http2-stream.js';
 
 /**
  * How much of one answer a host may send before the client has taken it, in bytes: what a paused answer holds in memory,
@@ -42,6 +42,14 @@ const PING_INTERVAL_MS = 300_000;
 /** Requests that one connection can carry: streams of clients have odd ids of 31 bits (RFC 9113, section 5.1.1). */
 const MAX_REQUESTS = 2 ** 30 - 1;
 
+/** A request that a connection carries. */
+export interface CarriedStream extends Waiting {
+  /** Its index in the connection's list. */
+  place: number;
+  /** Its connection has ended. */
+  onSessionLost(): void;
+}
+
 /** The owner of a session: what it needs, and the events it reports. */
 export interface Http2SessionOwner {
   readonly clock: Clock;
@@ -59,7 +67,7 @@ export interface Http2SessionOwner {
 /** One connection to a host. */
 export class Http2HostSession {
   /** The requests that it carries; each knows its index in the list. */
-  readonly streams: Http2HostStream[] = [];
+  readonly streams: CarriedStream[] = [];
   /** The remote address, once connected; set only for hosts known by name. */
   peer = '';
   /** How often it has heard from the host, and how often that was a part of an answer. */
@@ -153,12 +161,12 @@ export class Http2HostSession {
     return this.streams.length === 0 && nowMs - this.heardAtMs > QUIET_MS && this.#mayPing(nowMs);
   }
 
-  add(stream: Http2HostStream): void {
+  add(stream: CarriedStream): void {
     if (this.streams.length === 0) this.turnedAtMs = this.#owner.clock();
     stream.place = this.streams.push(stream) - 1;
   }
 
-  remove(stream: Http2HostStream): void {
+  remove(stream: CarriedStream): void {
     const last = this.streams.pop();
     if (last !== undefined && last !== stream) {
       this.streams[stream.place] = last;
@@ -287,7 +295,7 @@ export class Http2HostSession {
     session.on('remoteSettings', (settings) => this.#onSettings(settings));
     session.on('goaway', (code, lastId) => {
       this.#lastId = lastId;
-      this.#goaway = `GOAWAY with ${codeName(code)}`;
+      this.#goaway = `GOAWAY with ${nameOfError(code)}`;
       this.#leaveAsTold();
     });
   }
@@ -321,9 +329,12 @@ export class Http2HostSession {
     this.#socket.destroy();
     if (wasConnecting) this.#options.addresses?.onNoneAnswered();
     for (const stream of [...this.streams]) stream.onSessionLost();
-    this.#owner.onClosed(this, wasConnecting ? this.#reason || NO_HTTP2 : '');
+    this.#owner.onClosed(this, wasConnecting ? this.#whyNotReady() : '');
+  }
+
+  #whyNotReady(): string {
+    if (this.#session === undefined) return this.#reason || 'closed before it was connected';
+    if (this.#reason.endsWith('?')) return this.#reason;
+    return `no SETTINGS: ${this.#reason || 'closed by the host'}; does it speak HTTP/2?`;
   }
 }
-
-/** The host has closed before its SETTINGS. */
-const NO_HTTP2 = 'closed before SETTINGS: does the host speak HTTP/2?';

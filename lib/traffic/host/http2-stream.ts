@@ -6,14 +6,14 @@ import { constants } from 'node:http2';
 import type { Clock } from '../../clock.js';
 import type { Count } from '../../table/counters.js';
 import { writeBytes } from '../wire/buffers.js';
-import { codeName } from '../wire/http2-codes.js';
+import { nameOfError } from '../wire/http2-frames.js';
 import { readHttp2Trailers } from '../wire/http2-host-answer.js';
 import { http2RequestHeaders, http2Trailers, mayHaveTrailers } from '../wire/http2-host-request.js';
 import type { ClientFacts, RequestRules } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ConnectionUser, Loss, TunnelSide } from './connection-user.js';
 import type { HostSide } from './host-side.js';
-import type { Http2HostSession } from './http2-session.js';
+import type { CarriedStream, Http2HostSession } from './http2-session.js';
 import { MAX_INFORMATIONAL } from './response-parser.js';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } = constants;
@@ -36,7 +36,7 @@ export interface Http2StreamOwner {
 }
 
 /** One request. */
-export class Http2HostStream implements HostSide {
+export class Http2HostStream implements HostSide, CarriedStream {
   deadlineMs = Number.POSITIVE_INFINITY;
   /** Its index in its connection's list. */
   place = -1;
@@ -341,8 +341,9 @@ export class Http2HostStream implements HostSide {
     if (session.isUnprocessed(stream?.id ?? 0)) this.#lose('goaway', `${session.reason} before this request`);
     else if (session.isClosed) this.#lose(this.#isStale(session) ? 'stale' : 'reset', session.reason);
     else if (code === NGHTTP2_REFUSED_STREAM) this.#lose('refused', 'the host refused the stream (REFUSED_STREAM)');
-    else if (MALFORMED.has(code)) this.#lose('bad-response', `malformed, or too long for --max-response-header-size (${codeName(code)})`);
-    else this.#lose('reset', `RST_STREAM with ${codeName(code)}`);
+    else if (MALFORMED.has(code))
+      this.#lose('bad-response', `malformed, or too long for --max-response-header-size (${nameOfError(code)})`);
+    else this.#lose('reset', `RST_STREAM with ${nameOfError(code)}`);
   }
 
   /** Whether the connection, which had answered others, was silent since this request was sent. */

@@ -22,7 +22,7 @@ export interface KnownHostsOptions {
   /** Those of the process, and those of a pool without rules of its own. */
   readonly rules: Pick<TrafficTimeouts, 'hostKeepAliveTimeoutMs'> &
     Pick<TrafficLimits, 'maxResponseHeaderSize' | 'hostMaxStreams'> &
-    HostRules;
+    Omit<HostRules, 'isHttp2'>;
   readonly tls: HostTls;
   /** Probes an ejected host: true if it is healthy. Never rejects. */
   readonly probe: (origin: string, rules: ProbeRules, tls: HostTls, addresses: HostAddresses | undefined) => Promise<boolean>;
@@ -34,9 +34,9 @@ export interface KnownHostsOptions {
 /** The rules of a pool's hosts. */
 export type HostRules = Pick<
   PoolRules,
-  'hostMaxInflight' | 'hostQueue' | 'connectTimeoutMs' | 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'
+  'isHttp2' | 'hostMaxInflight' | 'hostQueue' | 'connectTimeoutMs' | 'ejectAfter' | 'ejectTimeMs' | 'ejectMaxTimeMs' | 'healthIntervalMs'
 > &
-  ProbeRules & { readonly isHttp2?: boolean };
+  ProbeRules;
 
 /** Events for the fleet thread that it can't see in the shared table. */
 export interface HostEvents {

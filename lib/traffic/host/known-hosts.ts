@@ -45,11 +45,14 @@ export class KnownHosts {
   readonly #timer: NodeJS.Timeout;
   #isClosed = false;
   #turn = 0;
+  /** The rules of pools that have none. */
+  readonly #usualRules: HostRules;
   /** The rules of the site's pools, by index. */
   #rules: readonly HostRules[] = [];
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
+    this.#usualRules = { isHttp2: false, ...options.rules };
     this.turns = new Turns(options.columns);
     this.#timer = setInterval(() => this.#upkeep(), UPKEEP_MS);
   }
@@ -83,7 +86,7 @@ export class KnownHosts {
       keepIdleMs: rules.hostKeepAliveTimeoutMs,
       maxHeadBytes: rules.maxResponseHeaderSize,
       maxStreams: rules.hostMaxStreams,
-      isHttp2: ofPool.isHttp2 === true,
+      isHttp2: ofPool.isHttp2,
       queueLength: ofPool.hostQueue,
       connectTimeoutMs: ofPool.connectTimeoutMs,
       tls,
@@ -133,7 +136,7 @@ export class KnownHosts {
   }
 
   #rulesOf(slot: number): HostRules {
-    return this.#rules[this.#options.columns.pool[slot] as number] ?? this.#options.rules;
+    return this.#rules[this.#options.columns.pool[slot] as number] ?? this.#usualRules;
   }
 
   /** Whether a host has room for one more request. */

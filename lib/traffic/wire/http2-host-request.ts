@@ -3,6 +3,7 @@
 
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { AS_IT_CAME } from './forward-plan.js';
+import { isGrpc } from './grpc.js';
 import { type ClientFacts, passedTrailers, requestHeaders, type RequestRules } from './headers.js';
 import type { RequestHead } from './request-head.js';
 
@@ -126,10 +127,5 @@ export function http2Trailers(raw: readonly string[]): OutgoingHttpHeaders {
  * come: the protocol of gRPC has none in requests (gRPC over HTTP/2, "Requests").
  */
 export function mayHaveTrailers({ framing, headers }: RequestHead): boolean {
-  if (framing !== 'chunked') return false;
-  return !headers.some((name, i) => i % 2 === 0 && name.length === 12 && isGrpcType(name, headers[i + 1] as string));
-}
-
-function isGrpcType(name: string, value: string): boolean {
-  return name.toLowerCase() === 'content-type' && /^application\/grpc(?:[+;]|$)/i.test(value);
+  return framing === 'chunked' && !isGrpc(headers);
 }
