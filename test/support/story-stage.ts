@@ -45,9 +45,9 @@ export class Stage {
   nowMs = 5000;
   readonly traffic: TrafficStage;
 
-  constructor(overrides: Partial<TrafficConfig> = {}) {
+  constructor(overrides: Partial<TrafficConfig>, scheme: 'http' | 'h2') {
     this.traffic = buildTrafficStage(() => this.nowMs, overrides);
-    for (const slot of [0, 1]) this.traffic.hosts.add({ slot, name: `h${slot}`, url: `http://h${slot}:80` });
+    for (const slot of [0, 1]) this.traffic.hosts.add({ slot, name: `h${slot}`, url: `${scheme}://h${slot}:80` });
   }
 
   /** Tells one story; gives what happened in it. */
@@ -148,9 +148,13 @@ export class Stage {
   }
 }
 
-/** Hands out a stage, and ends its timers. */
-export async function withStage(fn: (stage: Stage) => Promise<void> | void, overrides: Partial<TrafficConfig> = {}): Promise<void> {
-  const stage = new Stage(overrides);
+/** Hands out a stage, and ends its timers. @param scheme of the hosts */
+export async function withStage(
+  fn: (stage: Stage) => Promise<void> | void,
+  overrides: Partial<TrafficConfig> = {},
+  scheme: 'http' | 'h2' = 'http',
+): Promise<void> {
+  const stage = new Stage(overrides, scheme);
   try {
     await fn(stage);
   } finally {

@@ -257,6 +257,10 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
   }
 
   #forward(host: Host, nowMs: number): void {
+    if (this.call !== undefined && host.http2 === undefined) {
+      this.#refuse('MEERCAT_GRPC_NEEDS_HTTP2', `${host.name} speaks HTTP/1 (protocol: h2 of the pool, or a URL with h2:)`);
+      return;
+    }
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
     attempt.call = this.call;

@@ -2,9 +2,13 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ends, type Scripted, type Stage, withStage } from '../../support/story-stage.js';
+import type { TrafficConfig } from '../../../lib/config/traffic-config.js';
+import { ends, type Scripted, type Stage, withStage as withAnyStage } from '../../support/story-stage.js';
 
 const test = suite('deadlines of gRPC');
+
+const withStage = (fn: (stage: Stage) => Promise<void>, overrides: Partial<TrafficConfig> = {}): Promise<void> =>
+  withAnyStage(fn, overrides, 'h2');
 
 const call = (timeout: string): Scripted => ({
   method: 'POST',
