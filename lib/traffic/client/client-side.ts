@@ -65,7 +65,7 @@ export interface ClientSide {
   /** Starts an attempt through this lane. */
   carry(attempt: Startable): void;
 
-  /** Hands the body to the reader from now on; without a body, calls `onBodyEnd` at once. May be called again until a part was handed out. */
+  /** Hands the rest of the body to the reader from now on; without a body, calls `onBodyEnd` at once. May be called again until its end was handed out. */
   readBody(reader: BodyReader): void;
   /** Resumes the body after `onBodyData` returned false; after its last part, resumes the socket, so that the client's end is noticed. */
   resumeBody(): void;

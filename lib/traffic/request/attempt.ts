@@ -16,6 +16,7 @@ import type { AttemptContext } from './attempt-context.js';
 import { codeOf } from './failure-code.js';
 import { GrpcAnswer } from './grpc-answer.js';
 import type { GrpcCall } from './grpc-call.js';
+import type { KeptBody } from './kept-body.js';
 import type { HostPreference } from './pool-affinity.js';
 import { whyBadSwitch } from '../wire/answer-reasons.js';
 import { openTunnel, type Tunnel } from './tunnel.js';
@@ -61,6 +62,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   saidCpuMs = Number.NaN;
   /** The call of gRPC that the request is; undefined: it is none. */
   call: GrpcCall | undefined;
+  /** What was read of the request's body, for hosts that may refuse it unprocessed; undefined: it is not kept. */
+  kept: KeptBody | undefined;
   /** Of the request's affinity: says which cookie the answer sets; undefined: none. */
   preference: HostPreference | undefined;
   /** The header lines that the host gets for this attempt alone: the request's id and its trace; set before `run`. */
@@ -171,10 +174,19 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     } else {
       connection.expectBody();
       if (this.call !== undefined) this.#wait(Number.POSITIVE_INFINITY);
-      this.#client.readBody(this);
+      this.#sendBody();
       // Part of the body is still to come, and the host takes it as it comes.
       if (!this.#isRequestSent && !connection.isFull) this.#toClient(nowMs);
     }
+  }
+
+  /** Sends the body: first what was read for an earlier attempt. */
+  #sendBody(): void {
+    const connection = this.#connection as HostSide;
+    const { parts = [], trailers } = this.kept ?? {};
+    for (const part of parts) connection.sendBody(part);
+    if (trailers === undefined) this.#client.readBody(this);
+    else this.#endBody(trailers);
   }
 
   onHostWritable(): void {
@@ -210,7 +222,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const client = this.#client;
     const { method, framing } = client.head;
     // An empty chunked body may have been taken too: its end can't be read twice.
-    const isBodyTaken = client.isBodyTaken || (framing !== 'none' && this.#isRequestSent);
+    const isBodyTaken = this.kept?.isComplete !== true && (client.isBodyTaken || (framing !== 'none' && this.#isRequestSent));
     const isUndelivered = this.#isUndelivered || loss === 'goaway';
     if (this.#isSettled || this.#isSentAgain || this.host.isRemoved || !maySendAgain(method, isBodyTaken, isUndelivered)) return false;
     const { hosts, count, clock } = this.#context;
@@ -266,6 +278,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const connection = this.#connection as HostSide;
     this.#noteFirstByte();
     this.#status = head.status;
+    this.kept?.drop();
     this.#isKept &&= head.isKeptAlive && connection.mayKeepAfter(this.#isRequestSent);
     connection.noteKeepAlive(head.keepAliveSeconds);
     if (head.isStream) this.#becomeLongLived();
@@ -318,6 +331,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     if (this.#isSettled) return true;
     const connection = this.#connection as HostSide;
     try {
+      this.kept?.add(bytes);
       const hasRoom = connection.sendBody(bytes);
       if (hasRoom) return true;
       const nowMs = this.#context.clock();
@@ -333,13 +347,18 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   onBodyEnd(trailers: readonly string[]): void {
     if (this.#isSettled) return;
     try {
-      const { request: edit } = this.#plan;
-      (this.#connection as HostSide).endBody(edit === undefined ? trailers : edit.drop(trailers));
-      this.#isRequestSent = true;
-      this.#awaitAnswer();
+      this.kept?.end(trailers);
+      this.#endBody(trailers);
     } catch (error) {
       this.onFault(error);
     }
+  }
+
+  #endBody(trailers: readonly string[]): void {
+    const { request: edit } = this.#plan;
+    (this.#connection as HostSide).endBody(edit === undefined ? trailers : edit.drop(trailers));
+    this.#isRequestSent = true;
+    this.#awaitAnswer();
   }
 
   /** The host's turn: restarts the response timeout for the next byte of the answer, once the request is sent and while the client reads. */

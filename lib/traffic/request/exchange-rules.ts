@@ -22,11 +22,12 @@ export function refusalOf(
   return undefined;
 }
 
-/** Whether a retry is allowed, by the rule and by the budget. */
+/** Whether a retry is allowed, by the rule and by the budget. @param isBodyTaken whether a part of the body can't be sent again */
 export function mayTryAgain(
   { budget, clock, count, maxAttempts }: ExchangeContext,
   client: ClientSide,
   kind: OutcomeKind,
+  isBodyTaken: boolean,
   attempts: number,
 ): boolean {
   const { method, framing } = client.head;
@@ -36,7 +37,7 @@ export function mayTryAgain(
       hasStarted: client.hasStarted,
       method,
       hasBody: framing !== 'none',
-      isBodyTaken: client.isBodyTaken,
+      isBodyTaken,
       attempts,
       maxAttempts,
     })

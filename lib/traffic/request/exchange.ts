@@ -16,6 +16,7 @@ import type { ExchangeContext } from './exchange-context.js';
 import { mayTryAgain, refusalOf } from './exchange-rules.js';
 import { codeOf } from './failure-code.js';
 import { type GrpcCall, grpcCallOf } from './grpc-call.js';
+import { KeptBody } from './kept-body.js';
 import type { PoolLimit } from './pool-limit.js';
 import type { RoutedBy } from '../log/pick-log.js';
 import { type CompiledSite, isRoute, routeOf } from './compiled-site.js';
@@ -71,6 +72,8 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
   #lastWrong: AnswerCode = 'MEERCAT_NO_HOST';
   /** Undefined if it is not traced. */
   #trace: RequestTrace | undefined;
+  /** What hosts of HTTP/2 got of its body; undefined: none was asked. */
+  #kept: KeptBody | undefined;
   /** The limit of which it has a place; undefined: none. */
   #place: PoolLimit | undefined;
   /** Deadline for waiting in queues; NaN until it first waits. */
@@ -264,6 +267,8 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     const attempt = new Attempt(this.#context, this.#client, host, this.#classId, this.#cost, nowMs, this, this.#plan);
     attempt.isLongLived = this.#isLongLived;
     attempt.call = this.call;
+    if (host.http2 !== undefined && this.#client.head.framing !== 'none') this.#kept ??= new KeptBody();
+    attempt.kept = this.#kept;
     attempt.preference = this.#preference;
     attempt.ownLines = idLine(this.#client.requestId) + (this.#trace?.beginAttempt() ?? this.#client.head.trace?.lines ?? '');
     this.attempt = attempt;
@@ -292,7 +297,8 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
         this.#lastWrong = codeOf(kind);
         this.#excluded = host.slot;
         this.#note(kind, attempt.reason, host.name);
-        if (mayTryAgain(this.#context, this.#client, kind, this.attempts)) this.#pick(clock());
+        const isBodyTaken = this.#client.isBodyTaken && this.#kept?.isComplete !== true;
+        if (mayTryAgain(this.#context, this.#client, kind, isBodyTaken, this.attempts)) this.#pick(clock());
         else this.#refuse(this.#lastWrong, '');
       }
     } catch (error) {
