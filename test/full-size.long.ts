@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { scaled } from './support/scale.js';
 import './fleet/lease.test.js';
 import './routing/resource.test.js';
+import './traffic/client/http2-clients.test.js';
 import './traffic/client/proxy-protocol.test.js';
 import './traffic/client/request-framing.test.js';
 import './traffic/client/slow-clients.test.js';

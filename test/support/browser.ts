@@ -25,12 +25,23 @@ export interface AccessibleNode {
   readonly name: string;
 }
 
+/** An answer that the page got. */
+export interface PageResponse {
+  readonly url: string;
+  readonly status: number;
+  /** As ALPN calls it, such as `h2`. */
+  readonly protocol: string;
+  readonly connectionId: number;
+}
+
 /** A browser with one page. */
 export class BrowserPage {
   /** Errors, warnings of violated policies, and exceptions that the page did not catch. */
   readonly complaints: string[] = [];
   /** Addresses that the page asked for. */
   readonly requests: string[] = [];
+  /** What came for them, without data URLs. */
+  readonly responses: PageResponse[] = [];
   readonly #link: CdpLink;
   readonly #session: string;
 
@@ -137,6 +148,10 @@ export class BrowserPage {
 
   #onEvent(method: string, params: CdpResult): void {
     if (method === 'Network.requestWillBeSent') this.requests.push((params['request'] as { url: string }).url);
+    if (method === 'Network.responseReceived') {
+      const { url, status, protocol = '', connectionId } = params['response'] as PageResponse;
+      if (!url.startsWith('data:')) this.responses.push({ url, status, protocol, connectionId });
+    }
     if (method === 'Runtime.exceptionThrown') this.complaints.push(JSON.stringify(params['exceptionDetails']));
     if (method === 'Runtime.consoleAPICalled' && ['error', 'warning'].includes(params['type'] as string)) {
       this.complaints.push(JSON.stringify(params['args']));
