@@ -130,7 +130,6 @@ export class Http2Connections implements Http2SessionOwner, Http2StreamOwner, Wa
     if (at >= 0) this.#sessions.splice(at, 1);
     if (this.#sessions.length === 0 && this.#waiting.length === 0) this.#host.deadlines.remove(this);
     if (reason !== '') {
-      this.#host.onConnectError(new Error(reason));
       // The others that are pending may still come.
       if (this.#sessions.some(({ isPending }) => isPending)) return;
       this.#fail(reason);
@@ -139,6 +138,7 @@ export class Http2Connections implements Http2SessionOwner, Http2StreamOwner, Wa
 
   /** No connection: all that wait for one have failed. */
   #fail(reason: string): void {
+    this.#host.onConnectError(new Error(reason));
     for (const stream of this.#waiting.splice(0)) stream.onNoConnection(reason);
   }
 

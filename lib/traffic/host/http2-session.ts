@@ -77,7 +77,7 @@ export class Http2HostSession {
   heardAtMs: number;
   /** Since when it has, or does not have, a stream (process's clock). */
   turnedAtMs: number;
-  readonly heads = new Http2AnswerReader();
+  readonly heads: Http2AnswerReader;
   readonly #owner: Http2SessionOwner;
   readonly #options: ConnectOptions;
   readonly #socket: Socket;
@@ -103,6 +103,7 @@ export class Http2HostSession {
   constructor(options: ConnectOptions, owner: Http2SessionOwner, nowMs: number) {
     this.#owner = owner;
     this.#options = options;
+    this.heads = new Http2AnswerReader(owner.maxHeadBytes);
     this.heardAtMs = this.turnedAtMs = nowMs;
     this.#deadlineMs = nowMs + options.connectTimeoutMs;
     this.#socket = openHttp2Socket(options, {

@@ -31,6 +31,7 @@ export interface Http2StreamOwner {
   readonly clock: Clock;
   readonly count: Count;
   readonly scheme: 'http' | 'https';
+  readonly maxHeadBytes: number;
   /** A request that waits for a connection is given up. */
   forget(stream: Http2HostStream): void;
 }
@@ -241,7 +242,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
     const session = this.#session as Http2HostSession;
     session.onAnswer();
     const user = this.#user;
-    if (user === undefined) return;
+    if (user === undefined || this.#isBroken) return;
     const head = session.heads.read(raw, false, false);
     if (typeof head === 'string') this.#lose('bad-response', head);
     else if (head.status >= 200 || head.status === 101) this.#lose('bad-response', `status ${head.status} in place of an interim answer`);
@@ -253,7 +254,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
     const session = this.#session as Http2HostSession;
     session.onAnswer();
     const user = this.#user;
-    if (user === undefined) return;
+    if (user === undefined || this.#isBroken) return;
     const head = session.heads.read(raw, this.#head?.method === 'HEAD', isEnded);
     if (typeof head === 'string' || head.status < 200) {
       this.#lose('bad-response', typeof head === 'string' ? head : `an answer that ends with status ${head.status}`);
@@ -261,14 +262,16 @@ export class Http2HostStream implements HostSide, CarriedStream {
     }
     this.#hasHead = true;
     this.#left = head.length;
-    user.onHead(head, this.#held.length > 0);
+    // Node tells of each frame by itself: whether a body has come with the head shows once all frames have been read.
+    user.onHead(head, head.framing !== 'none');
     this.#hasArrived ||= isEnded;
+    if (head.framing !== 'none') this.#flushSoon();
     this.#deliver();
   }
 
   #onTrailers(raw: readonly string[]): void {
     (this.#session as Http2HostSession).onAnswer();
-    const trailers = readHttp2Trailers(raw);
+    const trailers = readHttp2Trailers(raw, this.#owner.maxHeadBytes);
     if (typeof trailers === 'string') this.#lose('bad-response', trailers);
     else this.#trailers = trailers;
   }
@@ -280,6 +283,11 @@ export class Http2HostStream implements HostSide, CarriedStream {
     else this.#pass(bytes, this.#user);
   }
 
+  /** Whether the stream has ended before its answer, of which nothing more is passed on: `#onLost` follows. */
+  get #isBroken(): boolean {
+    return !this.#isWhole && this.#stream?.closed === true;
+  }
+
   /** Whether a part of the answer must wait: for the head before it, or for the client. */
   get #mustHold(): boolean {
     return !this.#hasHead || this.isPaused || this.#held.length > 0;
@@ -289,16 +297,19 @@ export class Http2HostStream implements HostSide, CarriedStream {
     this.#left -= bytes.length;
     const isLast = this.#left === 0 && this.#hasArrived && this.#trailers.length === 0;
     user.onBody(bytes, isLast);
-    if (this.#isFlushDue || this.#hasArrived) return;
-    this.#isFlushDue = true;
-    process.nextTick(() => this.#run(() => this.#flush()));
+    this.#flushSoon();
   }
 
-  /** All frames that arrived together were passed on. */
+  /** Lets what was passed on leave when all frames that have arrived together are read. */
+  #flushSoon(): void {
+    if (this.#isFlushDue || this.#hasArrived) return;
+    this.#isFlushDue = true;
+    setImmediate(() => this.#run(() => this.#flush()));
+  }
+
   #flush(): void {
     this.#isFlushDue = false;
-    // Its end follows at once.
-    if (!this.#isWhole) this.#user?.onPause();
+    if (!this.#isBroken) this.#user?.onPause();
   }
 
   /** Passes on what was held, and the end. */

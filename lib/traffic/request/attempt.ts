@@ -80,6 +80,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   #isUndelivered = false;
   #isSentAgain = false;
   #status = 0;
+  /** Whether the head was passed on with a body to follow at once, and none has come. */
+  #isBodyAwaited = false;
   /** Whether the heads of the answer allow the connection to be reused. */
   #isKept = true;
   #tunnel: Tunnel | undefined;
@@ -270,7 +272,10 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
   }
 
   onPause(): void {
-    if (this.#status !== 0) this.#client.flush();
+    if (this.#status === 0) return;
+    this.#client.flush();
+    if (this.#isBodyAwaited) this.#awaitAnswer();
+    this.#isBodyAwaited = false;
   }
 
   onHead(head: ResponseHead, isBodyHere: boolean): void {
@@ -286,11 +291,13 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const setCookie = this.preference?.setCookie(this.host.slot);
     this.#client.sendHead(this.#context.loads.take(this, head), isBodyHere, this.#plan.response, setCookie);
     if (!isBodyHere) this.#awaitAnswer();
+    this.#isBodyAwaited = isBodyHere;
   }
 
   onBody(bytes: Buffer, isLast: boolean): void {
     if (this.#isSettled) return;
     const connection = this.#connection as HostSide;
+    this.#isBodyAwaited = false;
     // How long a stream takes says nothing about the host.
     if (this.#grpcAnswer?.provesStream(bytes) === true) this.#becomeLongLived();
     const hasRoom = this.#client.sendBody(bytes, isLast);

@@ -3,7 +3,7 @@
 
 import { isLoadHeader } from '../../learning/orca-header.js';
 import { parseLength, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
-import { quote, quoteValue } from './reason-text.js';
+import { describeSize, quote, quoteValue } from './reason-text.js';
 import { type AnswerFraming, isStreamType, NO_LOAD, type ResponseHead, SEVERAL_LOADS } from './response-head.js';
 
 const NAME = new RegExp(`^[${TOKEN_CHARS}]+$`);
@@ -18,8 +18,11 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'pro
  * @param raw name, value, name, value, … with `:status`, latin1
  * @param isHead whether the request's method was HEAD
  * @param isEnded whether the stream ends with it
+ * @param maxBytes a head longer than this is refused; as it would be written in HTTP/1
  */
-export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded: boolean): ResponseHead | string {
+export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded: boolean, maxBytes: number): ResponseHead | string {
+  const size = sizeOf(raw);
+  if (size > maxBytes) return `answer head of ${describeSize(size)} (--max-response-header-size)`;
   let status = 0;
   let length = -1;
   let loadAt = NO_LOAD;
@@ -78,16 +81,21 @@ export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded
  * is returned as the same object and not checked again.
  */
 export class Http2AnswerReader {
+  readonly #maxBytes: number;
   #raw: readonly string[] = [];
   #isHead = false;
   #isEnded = false;
   #head: ResponseHead | undefined;
 
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
   /** As `readHttp2Answer`. */
   read(raw: readonly string[], isHead: boolean, isEnded: boolean): ResponseHead | string {
     const known = this.#head;
     if (known !== undefined && isHead === this.#isHead && isEnded === this.#isEnded && isSame(raw, this.#raw)) return known;
-    const head = readHttp2Answer(raw, isHead, isEnded);
+    const head = readHttp2Answer(raw, isHead, isEnded, this.#maxBytes);
     if (typeof head === 'string' || raw.length > MAX_KEPT) return head;
     this.#raw = raw;
     this.#isHead = isHead;
@@ -100,6 +108,13 @@ export class Http2AnswerReader {
 /** A head with more names and values than this is not kept for comparison: connections must not hold much memory. */
 const MAX_KEPT = 128;
 
+/** Bytes of a raw list as lines of HTTP/1: a colon, a space and the line end come with each. */
+function sizeOf(raw: readonly string[]): number {
+  let size = 2 * raw.length;
+  for (const text of raw) size += text.length;
+  return size;
+}
+
 function isSame(one: readonly string[], other: readonly string[]): boolean {
   if (one.length !== other.length) return false;
   // The fields that differ, such as dates, tend to be near the end.
@@ -107,8 +122,10 @@ function isSame(one: readonly string[], other: readonly string[]): boolean {
   return true;
 }
 
-/** Reads trailers as a raw list; a text says why they are none. */
-export function readHttp2Trailers(raw: readonly string[]): readonly string[] | string {
+/** Reads trailers as a raw list; a text says why they are none. @param maxBytes as of a head */
+export function readHttp2Trailers(raw: readonly string[], maxBytes: number): readonly string[] | string {
+  const size = sizeOf(raw);
+  if (size > maxBytes) return `trailers of ${describeSize(size)} (--max-response-header-size)`;
   for (let i = 0; i < raw.length; i += 2) {
     if (!NAME.test(raw[i] as string)) return `trailer name ${quote(raw[i] as string)}`;
     if (!VALUE.test(raw[i + 1] as string)) return `value of trailer ${quote(raw[i] as string)} with a control character`;

@@ -93,14 +93,26 @@ test('what is malformed resets its stream, no host sees a whole request, and the
       assert.is(await ask(fields, turn), CODE_OF_RESET, name);
       // oxlint-disable-next-line no-await-in-loop -- as above
       await isServing();
-      assert.equal(wholeRequests(), Array.from({ length: index + 1 }, () => 'GET /still HTTP/1.1'), name);
+      assert.equal(
+        wholeRequests(),
+        Array.from({ length: index + 1 }, () => 'GET /still HTTP/1.1'),
+        name,
+      );
       assert.is(counter('refused_http2_message'), index + 1, name);
     }
   }));
 
 /** What is answered as in HTTP/1. */
 const REFUSED: readonly (readonly [name: string, fields: readonly Field[], status: number, counter: string])[] = [
-  ['a plain CONNECT', [[':method', 'CONNECT'], [':authority', 'x:1']], 405, 'refused_method'],
+  [
+    'a plain CONNECT',
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'x:1'],
+    ],
+    405,
+    'refused_method',
+  ],
   ['TRACE', withMethod('TRACE'), 405, 'refused_method'],
   ['a method that is too long', withMethod('X'.repeat(33)), 501, 'refused_method'],
   ['a fragment in :path', withPath('/a#b'), 400, 'refused_target'],
