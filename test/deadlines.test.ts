@@ -140,7 +140,7 @@ test('a body’s rate is not measured over a pause', () =>
   withStage(({ deadlines, run, pause, now }) => {
     const late: string[] = [];
     const patience = new ClientPatience(
-      { minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000 },
+      { minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000, tunnelTimeoutMs: 1000 },
       now,
       (overdue) => void late.push(overdue),
     );
@@ -154,6 +154,34 @@ test('a body’s rate is not measured over a pause', () =>
     assert.equal(late, []);
     run(25_000);
     assert.equal(late.length, 1);
+  }));
+
+test('a conversation may be silent for as long as a tunnel, at any rate, and both sides keep it alive', () =>
+  withStage(({ deadlines, run, now }) => {
+    const late: string[] = [];
+    const patience = new ClientPatience(
+      { minBodyRate: 100, headerTimeoutMs: 1000, clientTimeoutMs: 1000, keepAliveTimeoutMs: 1000, tunnelTimeoutMs: 10_000 },
+      now,
+      (overdue) => void late.push(overdue),
+    );
+    deadlines.add(patience);
+    patience.converse();
+    patience.onAnswered();
+    run(20_000);
+    patience.beginBody(0);
+    run(29_000);
+    patience.onBody(1);
+    run(38_000);
+    patience.onAnswered();
+    run(47_000);
+    assert.equal(late, []);
+    run(49_000);
+    assert.equal(late, ['silent']);
+    patience.beginBody(1);
+    patience.onBodyDone();
+    patience.onAnswered();
+    run(100_000);
+    assert.equal(late, ['silent']);
   }));
 
 test.run();

@@ -295,6 +295,7 @@ export class ClientConnection implements ClientTransport {
         break;
       case 'body':
       case 'rate':
+      case 'silent':
         count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
         this.present?.onBodyFailed('MEERCAT_REQUEST_TIMEOUT', describeOverdue(overdue, rules));
         break;

@@ -6,13 +6,13 @@ import type { TrafficLimits, TrafficTimeouts } from '../../config/traffic-config
 import type { Waiting } from '../../deadlines.js';
 import { LATE_MS } from '../../timeout.js';
 
-/** The deadline that a client missed; `rate`: its body arrives too slowly. */
-export type Overdue = 'head' | 'idle' | 'body' | 'rate' | 'reading';
+/** The deadline that a client missed; `rate`: its body arrives too slowly; `silent`: a conversation has stopped. */
+export type Overdue = 'head' | 'idle' | 'body' | 'rate' | 'silent' | 'reading';
 
 /** The limits for a client. */
 export interface PatienceRules
   extends Pick<TrafficLimits, 'minBodyRate'>,
-    Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs'> {}
+    Pick<TrafficTimeouts, 'headerTimeoutMs' | 'clientTimeoutMs' | 'keepAliveTimeoutMs' | 'tunnelTimeoutMs'> {}
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -32,6 +32,7 @@ export class ClientPatience implements Waiting {
   /** Whether `#bodyMs` stems from the minimum rate, not from the silence since the last byte. */
   #isRateDue = false;
   #readingMs = NEVER;
+  #isConversation = false;
 
   constructor(rules: PatienceRules, clock: Clock, onOverdue: (overdue: Overdue) => void) {
     this.#rules = rules;
@@ -65,6 +66,21 @@ export class ClientPatience implements Waiting {
     this.#update();
   }
 
+  /**
+   * The body is one half of a conversation, in which either side may wait for the other: it need not come at a minimum
+   * rate, and both may be silent for as long as a tunnel.
+   */
+  converse(): void {
+    this.#isConversation = true;
+  }
+
+  /** A part of the answer was sent. */
+  onAnswered(): void {
+    if (!this.#isConversation || this.#bodyMs === NEVER) return;
+    this.#bodyMs = this.#clock() + this.#rules.tunnelTimeoutMs;
+    this.#update();
+  }
+
   /** Reading the body begins or resumes; `bytes` of it were read before. */
   beginBody(bytes: number): void {
     this.#bodySinceMs = this.#clock();
@@ -74,10 +90,10 @@ export class ClientPatience implements Waiting {
 
   /** `bytes` of the body have been read in all, and it is not complete. */
   onBody(bytes: number): void {
-    const { minBodyRate, clientTimeoutMs } = this.#rules;
-    this.#bodyMs = this.#clock() + clientTimeoutMs;
+    const { minBodyRate, clientTimeoutMs, tunnelTimeoutMs } = this.#rules;
+    this.#bodyMs = this.#clock() + (this.#isConversation ? tunnelTimeoutMs : clientTimeoutMs);
     this.#isRateDue = false;
-    if (minBodyRate > 0) {
+    if (minBodyRate > 0 && !this.#isConversation) {
       const came = bytes - this.#bytesBefore;
       const rateDeadlineMs = this.#bodySinceMs + clientTimeoutMs + (came / minBodyRate) * 1000;
       if (rateDeadlineMs < this.#bodyMs) {
@@ -142,7 +158,7 @@ export class ClientPatience implements Waiting {
     } else if (this.#bodyMs <= nowMs) {
       this.#bodyMs = NEVER;
       this.#update();
-      this.#onOverdue(this.#isRateDue ? 'rate' : 'body');
+      this.#onOverdue(this.#isConversation ? 'silent' : this.#isRateDue ? 'rate' : 'body');
     } else {
       this.#headMs = NEVER;
       this.#update();

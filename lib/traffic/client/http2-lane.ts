@@ -290,6 +290,7 @@ export class Http2Lane implements ClientSide {
 
   #write(bytes: Buffer): boolean {
     const hasRoom = writeBytes(this.#stream, bytes, this.#onTaken);
+    this.patience?.onAnswered();
     this.#awaitReading();
     return hasRoom;
   }
@@ -415,7 +416,11 @@ export class Http2Lane implements ClientSide {
 
   #patienceOf(): ClientPatience {
     const { rules, clock } = this.#session.context;
-    return (this.patience ??= new ClientPatience(rules, clock, (overdue) => this.#session.guard(() => this.#onOverdue(overdue), this)));
+    if (this.patience === undefined) {
+      this.patience = new ClientPatience(rules, clock, (overdue) => this.#session.guard(() => this.#onOverdue(overdue), this));
+      if (isGrpcCall(this.head)) this.patience.converse();
+    }
+    return this.patience;
   }
 
   #watch(): void {
@@ -447,7 +452,8 @@ export class Http2Lane implements ClientSide {
       this.#giveUp(reason, NGHTTP2_CANCEL);
       return;
     }
-    count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
+    if (overdue === 'silent') count('timeouts_tunnel');
+    else count(overdue === 'rate' ? 'timeouts_client_rate' : 'timeouts_client_body');
     this.#failBody('MEERCAT_REQUEST_TIMEOUT', reason);
   }
 

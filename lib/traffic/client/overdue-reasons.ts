@@ -14,6 +14,8 @@ export function describeOverdue(overdue: Overdue, rules: PatienceRules, hasBegun
       return `took nothing of the answer for ${formatDuration(rules.clientTimeoutMs)} (--client-timeout)`;
     case 'body':
       return `no byte of the body for ${formatDuration(rules.clientTimeoutMs)} (--client-timeout)`;
+    case 'silent':
+      return `neither side said anything for ${formatDuration(rules.tunnelTimeoutMs)} (--tunnel-timeout)`;
     case 'rate':
       return `body slower than ${rules.minBodyRate} bytes a second (--min-body-rate)`;
   }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Metadata } from '@grpc/grpc-js';
@@ -304,5 +305,23 @@ test('an answer of several messages is a stream: its duration is no evidence, an
     assert.is((await client.unary('x').end).code, 0);
     assert.equal(counted(), [2, 2]);
   }));
+
+test('a call whose messages come seldom goes on for longer than --client-timeout, and ends when both sides are silent for --tunnel-timeout', () =>
+  withCalls(
+    { bidi: (call) => call.on('data', (part: Buffer) => void call.write(part)) },
+    async (client, _host, { counter }) => {
+      const call = client.bidi();
+      for (let i = 0; i < 3; i++) {
+        call.send('x');
+        await until(() => call.replies.length === i + 1, { what: `reply ${i}` });
+        // Longer than the client timeout, with the tenth of a second that deadlines may be late.
+        if (i < 2) await sleep(500);
+      }
+      const { code } = await call.end;
+      assert.is.not(code, 0);
+      assert.equal([counter('timeouts_tunnel'), counter('timeouts_client_body'), counter('timeouts_client_rate')], [1, 0, 0]);
+    },
+    { clientTimeoutMs: 200, tunnelTimeoutMs: 3000 },
+  ));
 
 test.run();
