@@ -54,8 +54,6 @@ const ACKNOWLEDGED_BITS = 10;
 /** Resets that are our own decision: the client did not cause them by what it sent. */
 const OWN_RESETS: ReadonlySet<number> = new Set((['NO_ERROR', 'INTERNAL_ERROR', 'CANCEL', 'HTTP_1_1_REQUIRED'] as const).map(errorCodeOf));
 
-const TOO_LARGE = errorCodeOf('ENHANCE_YOUR_CALM');
-
 /** One thing that is bounded. */
 class Allowance {
   #spent = 0;
@@ -85,7 +83,7 @@ export class FrameBudget {
   /** The highest stream that the client has opened. */
   lastStreamId = 0;
   readonly #rules: FrameRules;
-  readonly #onHeaderList: () => void;
+  readonly #onReset: (code: number) => void;
   readonly #onGoaway: (code: number) => void;
   /** Streams that were opened and not answered yet. */
   readonly #unanswered = new Set<number>();
@@ -109,12 +107,12 @@ export class FrameBudget {
   readonly #stray: Allowance;
 
   /**
-   * @param onHeaderList a stream was reset since its header list was too large
+   * @param onReset we reset a stream with this error code
    * @param onGoaway we sent a GOAWAY with this error code
    */
-  constructor(rules: FrameRules, clock: Clock, onHeaderList: () => void, onGoaway: (code: number) => void) {
+  constructor(rules: FrameRules, clock: Clock, onReset: (code: number) => void, onGoaway: (code: number) => void) {
     this.#rules = rules;
-    this.#onHeaderList = onHeaderList;
+    this.#onReset = onReset;
     this.#onGoaway = onGoaway;
     const allowance = (): Allowance => new Allowance(Math.max(rules.maxStreams, LEAST), clock);
     this.#resets = allowance();
@@ -167,7 +165,7 @@ export class FrameBudget {
       case FRAME.rstStream: {
         this.#unanswered.delete(frame.streamId);
         const code = frame.word(0);
-        if (code === TOO_LARGE) this.#onHeaderList();
+        this.#onReset(code);
         return OWN_RESETS.has(code) || this.#resets.take(this.#answered) ? undefined : MADE_RESET;
       }
       case FRAME.goaway:

@@ -6,9 +6,13 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import type { Count } from '../../table/counters.js';
-import { ALL_STREAMS, errorCodeOf, FrameWalker, goawayFrame, nameOfError, PREFACE } from '../wire/http2-frames.js';
+import { ALL_STREAMS, errorCodeOf, FRAME, FrameWalker, goawayFrame, nameOfError, PREFACE } from '../wire/http2-frames.js';
+import { BlockCheck } from './block-check.js';
 import { type Excess, FrameBudget, type FrameRules } from './frame-budget.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
+
+const TOO_LARGE = errorCodeOf('ENHANCE_YOUR_CALM');
+const MALFORMED = errorCodeOf('PROTOCOL_ERROR');
 
 /** What a guard is made with. */
 export interface GuardOptions {
@@ -21,6 +25,8 @@ export interface GuardOptions {
 
 /** One connection's bytes. They begin with the client's preface. */
 export class FrameGuard extends Duplex {
+  /** What is known of the client's header blocks before node:http2 hands out what it made of them. */
+  readonly blocks = new BlockCheck();
   readonly #socket: Socket;
   readonly #options: GuardOptions;
   readonly #budget: FrameBudget;
@@ -40,12 +46,13 @@ export class FrameGuard extends Duplex {
     this.#budget = new FrameBudget(
       options.rules,
       options.clock,
-      () => options.count('http2_refused_header_list'),
+      (code) => this.#onReset(code),
       (code) => this.#onGoaway(code),
     );
-    this.#received = new FrameWalker((frame) => (this.#excess = this.#budget.onReceived(frame)) === undefined);
+    this.#received = new FrameWalker((frame) => (this.#excess = this.#budget.onReceived(frame)) === undefined, this.blocks.onPayload);
     this.#sent = new FrameWalker((frame) => {
       this.#excess ??= this.#budget.onSent(frame);
+      if (frame.type === FRAME.rstStream) this.blocks.forget(frame.streamId);
       return true;
     });
     // `close` follows an error.
@@ -127,6 +134,12 @@ export class FrameGuard extends Duplex {
     if (!this.#hasWarned || !this.#sent.isBetween || !this.#socket.writable) return;
     this.#hasWarned = false;
     this.#socket.write(goawayFrame(ALL_STREAMS, 0));
+  }
+
+  /** Only a header list that is too large, and a message that is malformed, are answered with these codes. */
+  #onReset(code: number): void {
+    if (code === TOO_LARGE) this.#options.count('http2_refused_header_list');
+    else if (code === MALFORMED) this.#options.count('refused_http2_message');
   }
 
   /** node:http2 ends the connection; a code other than NO_ERROR says that the client has broken the protocol. */

@@ -39,6 +39,8 @@ const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_PROTOC
 export interface LaneOwner {
   readonly facts: ClientFacts;
   readonly context: LaneContext;
+  /** Whether the last header block of a stream has a field that no message may have. */
+  isMalformed(streamId: number | undefined): boolean;
   /** A deadline of the request was set. */
   watch(patience: ClientPatience): void;
   /** Resets a stream, unless it has ended. */
@@ -184,9 +186,9 @@ export class Http2Lane implements ClientSide {
     // A stream that is cut off ends too.
     if (this.isGone || this.#isAnswered) return;
     const { facts, context } = this.#session;
-    const problem = whyBadTrailers(this.#trailers);
+    const isMalformed = this.#session.isMalformed(this.#stream.id);
+    const problem = isMalformed ? 'a trailer that no message may have' : whyBadTrailers(this.#trailers);
     if (problem !== undefined) {
-      context.count('refused_http2_message');
       this.#giveUp(problem, NGHTTP2_PROTOCOL_ERROR);
       return;
     }

@@ -100,6 +100,10 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
   // Requests.
 
   #onStream(stream: ServerHttp2Stream, pairs: readonly string[]): void {
+    if (this.isMalformed(stream.id)) {
+      this.#resetMalformed(stream, 'a field that no message may have');
+      return;
+    }
     const head = this.#requests.read(pairs, !stream.endAfterHeaders);
     if (isMalformed(head)) this.#resetMalformed(stream, head.malformed);
     else if ('counter' in head) this.#refuse(stream, pairs, head);
@@ -118,11 +122,18 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
   }
 
   #resetMalformed(stream: ServerHttp2Stream, reason: string): void {
-    const { count, onSilent } = this.context;
     stream.on('error', ignore);
-    count('refused_http2_message');
-    onSilent(this.facts, reason);
+    // The guard counts it, and those that node:http2 resets by itself.
+    this.context.onSilent(this.facts, reason);
     this.reset(stream, NGHTTP2_PROTOCOL_ERROR);
+  }
+
+  isMalformed(streamId: number | undefined): boolean {
+    const { blocks } = this.#guard;
+    if (streamId === undefined || !blocks.isMalformed(streamId)) return false;
+    // Later requests could refer to the field. Those that are open are served to their end.
+    if (blocks.isTableBad) this.close();
+    return true;
   }
 
   /** Answers a request that is refused; the rest of it is not read. */

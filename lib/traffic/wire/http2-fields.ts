@@ -1,4 +1,4 @@
-// Fields of HTTP/2 messages as node:http2 takes them. Types only.
+// Fields of HTTP/2 messages as node:http2 takes them, in latin1. Types only.
 
 import type { HeaderEdit } from './header-edit.js';
 

@@ -73,6 +73,9 @@ export interface FrameView {
   word(offset: number): number;
 }
 
+/** Takes a part of a frame's payload, from `start` to `end`. @param isLast whether it completes the payload */
+export type OnPayload = (frame: FrameView, bytes: Buffer, start: number, end: number, isLast: boolean) => void;
+
 /** Walks over the frames of one direction. */
 export class FrameWalker implements FrameView {
   type = 0;
@@ -80,6 +83,7 @@ export class FrameWalker implements FrameView {
   streamId = 0;
   length = 0;
   readonly #onFrame: (frame: FrameView) => boolean;
+  readonly #onPayload: OnPayload | undefined;
   /** The beginning of a frame that a piece ended in. */
   readonly #partial = Buffer.alloc(FRAME_HEADER + SHOWN);
   #partialLength = 0;
@@ -89,9 +93,13 @@ export class FrameWalker implements FrameView {
   /** Bytes of the present frame's payload that have not come. */
   #left = 0;
 
-  /** @param onFrame called when a header and the shown part of the payload are there; false stops the walk */
-  constructor(onFrame: (frame: FrameView) => boolean) {
+  /**
+   * @param onFrame called when a header and the shown part of the payload are there; false stops the walk
+   * @param onPayload called for each part of the payload of HEADERS and CONTINUATION; left out: not wanted
+   */
+  constructor(onFrame: (frame: FrameView) => boolean, onPayload?: OnPayload) {
     this.#onFrame = onFrame;
+    this.#onPayload = onPayload;
   }
 
   /** Whether the last piece ended with the end of a frame. */
@@ -115,6 +123,7 @@ export class FrameWalker implements FrameView {
       if (this.#left > 0) {
         const step = Math.min(this.#left, end - at);
         this.#left -= step;
+        this.#handOut(bytes, at, at + step);
         at += step;
       } else if (this.#partialLength > 0) {
         const next = this.#complete(bytes, at);
@@ -129,8 +138,11 @@ export class FrameWalker implements FrameView {
           return true;
         }
         if (!this.#show(bytes, at, length)) return false;
-        at += shown;
-        this.#left = length + FRAME_HEADER - shown;
+        // All of the payload that is here at once.
+        const payload = at + FRAME_HEADER;
+        at = Math.min(end, payload + length);
+        this.#left = payload + length - at;
+        this.#handOut(bytes, payload, at);
       }
     }
     return true;
@@ -146,6 +158,7 @@ export class FrameWalker implements FrameView {
         this.#partialLength = 0;
         if (!this.#show(this.#partial, 0, length)) return -1;
         this.#left = length + FRAME_HEADER - shown;
+        this.#handOut(this.#partial, FRAME_HEADER, shown);
         return at;
       }
       if (at === bytes.length) return at;
@@ -153,6 +166,11 @@ export class FrameWalker implements FrameView {
       this.#partialLength += copied;
       at += copied;
     }
+  }
+
+  #handOut(bytes: Buffer, start: number, end: number): void {
+    if (this.#onPayload !== undefined && (this.type === FRAME.headers || this.type === FRAME.continuation))
+      this.#onPayload(this, bytes, start, end, this.#left === 0);
   }
 
   #show(bytes: Buffer, start: number, length: number): boolean {

@@ -152,6 +152,34 @@ test('what HTTP/1 has of a connection never reaches a client of HTTP/2, and repe
       ),
   ));
 
+test('every byte that a value may have passes both ways, in the Huffman code of a real client', () =>
+  withRawHost(
+    ({ socket, text }) => {
+      const value = /\r\nx-all: ([^\r\n]*)/.exec(text)?.[1] ?? '';
+      if (text.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\nX-All: ${value}\r\nContent-Length: 0\r\n\r\n`, 'latin1');
+    },
+    ({ url }) =>
+      withPlain(url, ({ port }) =>
+        withHttp2Client({ port }, async (session) => {
+          const codes = Array.from({ length: 224 }, (_, i) => i + 32).filter((code) => code !== 0x7f);
+          const value = `x${String.fromCharCode(...codes)}x`;
+          const { headers } = await askHttp2(session, { 'x-all': value });
+          assert.is(headers['x-all'], value);
+        }),
+      ),
+  ));
+
+test('a head above --max-header-size that compresses well is answered 431', () =>
+  withMirror((url) =>
+    withPlain(url, ({ port, counter }) =>
+      withHttp2Client({ port }, async (session) => {
+        assert.is((await askHttp2(session, { 'x-long': '0'.repeat(17_000) })).status, 431);
+        assert.is((await askHttp2(session, {})).status, 200);
+        assert.is(counter('refused_header_size'), 1);
+      }),
+    ),
+  ));
+
 const place: (balancer: TestBalancer) => Http2Place = ({ port }) => ({ port });
 
 test('cookies that come one by one reach the host as one header', () =>

@@ -79,7 +79,6 @@ const RESET: readonly (readonly [name: string, fields: readonly Field[], turn?: 
   ['a content-length without a body', [...POST, ['content-length', '2']]],
   ['a body shorter than its content-length', [...POST, ['content-length', '3']], { body: 'ok' }],
   ['a body longer than its content-length', [...POST, ['content-length', '1']], { body: 'ok' }],
-  ['a body although its content-length is 0', [...POST, ['content-length', '0']], { body: 'ok' }],
   ['a pseudo-header in trailers', POST, { body: 'ok', trailers: [[':path', '/']] }],
   ['upper case in a name of trailers', POST, { body: 'ok', trailers: [['A', 'b']] }],
   ['CR LF in a value of trailers', POST, { body: 'ok', trailers: [['a', 'b\r\nc: d']] }],

@@ -74,7 +74,7 @@ async function open(
 
 test('an extended CONNECT is an upgrade for the host, and bytes pass both ways beside other requests', () =>
   withEcho(async ({ requests, sockets }, { counter, inflight }, session) => {
-    const { stream, head } = await open(session, { 'sec-websocket-protocol': 'chat', 'sec-websocket-key': 'the client’s own' });
+    const { stream, head } = await open(session, { 'sec-websocket-protocol': 'chat', 'sec-websocket-key': "the client's own" });
     assert.equal([head[':status'], head['sec-websocket-protocol']], [200, 'chat']);
     assert.equal([head['sec-websocket-accept'], head['upgrade'], head['connection']], [undefined, undefined, undefined]);
     assert.ok(head['x-request-id']);
