@@ -2,7 +2,15 @@
 // host is out, and what is logged. A part of the table in balancer-flags.ts.
 
 import { MINUTE } from '../lib/clock.js';
-import { DEFAULTS, formatStatuses, parseAuthority, parseLogLevel, parsePath, parseStatuses } from '../lib/config/config.js';
+import {
+  DEFAULTS,
+  formatStatuses,
+  parseAuthority,
+  parseGrpcService,
+  parseLogLevel,
+  parsePath,
+  parseStatuses,
+} from '../lib/config/config.js';
 import { parseOtlpEndpoint, parsePercent } from '../lib/config/otlp.js';
 import { ACCESS_LOG_FORMATS } from '../lib/config/traffic-config.js';
 import { LOG_LEVELS } from '../lib/log.js';
@@ -111,6 +119,13 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
         help: 'asked for on every host (default: a TCP connection, where no agent reports)',
         shown: '',
         parse: (text) => parsePath('--health-path', text),
+      },
+      {
+        field: 'healthGrpc',
+        flags: '--health-grpc <service>',
+        help: "the service that gRPC's health service is asked about, '*' for the whole server: on hosts that speak HTTP/2; others get a TCP connection",
+        shown: '',
+        parse: (text) => parseGrpcService('--health-grpc', text),
       },
       {
         field: 'healthHost',

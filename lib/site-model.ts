@@ -57,6 +57,8 @@ export interface SiteHost {
 /** Active checks of a pool's hosts. */
 export interface PoolHealth {
   readonly path: string | null;
+  /** The service that gRPC's health service is asked about; empty: the whole server. At most one of this and `path` is set. */
+  readonly grpc: string | null;
   readonly intervalMs: number | null;
   readonly timeoutMs: number | null;
   /** Statuses that are well, as ranges. */

@@ -28,6 +28,7 @@ export {
   parseCores,
   parseDnsServer,
   parseDuration,
+  parseGrpcService,
   parseInteger,
   parseLogLevel,
   parseOrigin,
@@ -186,8 +187,11 @@ function checkTraffic(config: TrafficConfig): void {
   if (config.maxUrlSize > config.maxHeaderSize) refuse('--max-url-size is a part of --max-header-size: it must not be larger');
   if (config.ejectTimeMs > config.ejectMaxTimeMs) refuse('--eject-time must not be longer than --eject-max-time');
   if (config.healthTimeoutMs > config.healthIntervalMs * 10) refuse('--health-timeout must not be longer than ten times --health-interval');
+  if (config.healthGrpc !== null && config.healthPath !== '')
+    refuse('--health-grpc and --health-path are two ways to ask: leave one of them out');
   // A TCP connection has neither a Host header nor a status: the check would ask for less than it seems to.
-  if (config.healthHost !== '' && config.healthPath === '') refuse('--health-host needs --health-path');
+  if (config.healthHost !== '' && config.healthPath === '' && config.healthGrpc === null)
+    refuse('--health-host needs --health-path or --health-grpc');
   if (formatStatuses(config.healthExpect) !== formatStatuses(DEFAULTS.healthExpect) && config.healthPath === '')
     refuse('--health-expect needs --health-path');
   if (config.otlpEndpoint === '' && config.traceSamplePercent > 0)

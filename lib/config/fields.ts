@@ -10,7 +10,16 @@ import type { BalancerConfig } from './config.js';
 import { parseMethods } from './methods.js';
 import { parseOtlpEndpoint } from './otlp.js';
 import { ACCESS_LOG_FORMATS, NAME_POLICIES, UTF8_POLICIES } from './traffic-config.js';
-import { discoveryFault, MAX_DISCOVERY_NAME, parseAddress, parseAuthority, parseCidr, parseDnsServer, parsePath } from './values.js';
+import {
+  discoveryFault,
+  MAX_DISCOVERY_NAME,
+  parseAddress,
+  parseAuthority,
+  parseCidr,
+  parseDnsServer,
+  parseGrpcService,
+  parsePath,
+} from './values.js';
 
 /** One field. */
 export interface Field {
@@ -168,6 +177,11 @@ export const FIELDS: Readonly<Record<keyof BalancerConfig, Field>> = {
     'empty, or a path such as /health, without spaces and #',
     (value) => value === '' || isRead(parsePath, value),
   ),
+  healthGrpc: {
+    flag: '--health-grpc',
+    allowed: 'null, or the name of a gRPC service, empty for the whole server',
+    accepts: (value) => value === null || value === '' || (value !== '*' && isRead(parseGrpcService, value)),
+  },
   healthHost: text(
     '--health-host',
     'empty, or a name or an address, perhaps with a port, such as app.example',

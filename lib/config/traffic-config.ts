@@ -80,7 +80,12 @@ export interface HealthRules {
   readonly maxEjectedPercent: number;
   /** The path that is asked for on every host, such as `/health`; empty: a TCP connection, and only where no agent reports. */
   readonly healthPath: string;
-  /** The Host header of checks with a path; empty: the name and port of the host's URL. */
+  /**
+   * The service that gRPC's health service is asked about on hosts that speak HTTP/2; empty: the whole server. Null: no
+   * such check. At most one of this and `healthPath` is set.
+   */
+  readonly healthGrpc: string | null;
+  /** The Host header of checks with a request; empty: the name and port of the host's URL. */
   readonly healthHost: string;
   /** The statuses that a check with a path takes for good. */
   readonly healthExpect: readonly StatusRange[];
@@ -102,6 +107,7 @@ export function healthRulesOf(config: HealthRules): HealthRules {
     ejectMaxTimeMs,
     maxEjectedPercent,
     healthPath,
+    healthGrpc,
     healthHost,
     healthExpect,
     healthIntervalMs,
@@ -116,6 +122,7 @@ export function healthRulesOf(config: HealthRules): HealthRules {
     ejectMaxTimeMs,
     maxEjectedPercent,
     healthPath,
+    healthGrpc,
     healthHost,
     healthExpect,
     healthIntervalMs,
@@ -214,6 +221,7 @@ export const TRAFFIC_DEFAULTS = {
   ejectMaxTimeMs: 30 * SECOND,
   maxEjectedPercent: 50,
   healthPath: '',
+  healthGrpc: null,
   healthHost: '',
   healthExpect: [{ from: 200, to: 399 }],
   healthIntervalMs: SECOND,

@@ -211,6 +211,14 @@ export function parsePath(flag: string, text: string): string {
     : refuse(`${flag}: a path such as /health, without spaces and #, not ${quote(text)}`);
 }
 
+/** Reads the name of a gRPC service, at most 256 characters; `*` is the whole server, which gRPC's health service knows by an empty name. */
+export function parseGrpcService(flag: string, text: string): string {
+  if (text === '*') return '';
+  return /^[\x21-\x29\x2b-\x7e]{1,256}$/.test(text)
+    ? text
+    : refuse(`${flag}: the name of a gRPC service such as shop.Orders, or * for the whole server, not ${quote(text)}`);
+}
+
 const AUTHORITY = /^(?:\[([\dA-Fa-f:.]{2,45})\]|[\w.-]{1,253})(?::(\d{1,5}))?$/;
 
 /** Reads the value of a Host header: a name or an address, and perhaps a port. */

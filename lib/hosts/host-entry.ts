@@ -25,10 +25,11 @@ export const UNKNOWN: HostFigures = { cpu: null, memory: null, cores: null, rps:
 /** How hosts are checked; a subset of `HealthRules`. */
 export interface HostCheckRules extends RiseAndFall {
   /**
-   * With a path, every host is checked, and one that fails is down whatever its agent reports. Without, only hosts
-   * without agent reports are.
+   * With a path or a gRPC service, every host is checked, and one that fails is down whatever its agent reports. Without,
+   * only hosts without agent reports are.
    */
   readonly healthPath: string;
+  readonly healthGrpc: string | null;
 }
 
 /** One host. */
@@ -222,17 +223,17 @@ export function rowOf(entry: HostEntry, { inflight, open, longLived, work, rps, 
   };
 }
 
-/** Explains the host's state. `before` is the previous state; `hasPath` says whether every host is checked. */
-export function reasonFor({ state, hasAgent }: HostEntry, before: HostState, hasPath: boolean): string {
-  const passes = hasPath ? 'passes its checks' : 'answers';
+/** Explains the host's state. `before` is the previous state; `isAsked` says whether every host is checked. */
+export function reasonFor({ state, hasAgent }: HostEntry, before: HostState, isAsked: boolean): string {
+  const passes = isAsked ? 'passes its checks' : 'answers';
   switch (state) {
     case 'down':
-      if (hasPath) return 'fails its checks';
+      if (isAsked) return 'fails its checks';
       return hasAgent ? 'neither reports nor answers' : 'does not answer';
     case 'silent':
       return before === 'up' ? 'stopped reporting' : `${passes}, but does not report`;
     case 'up':
       if (before === 'silent' && !hasAgent) return 'counts as a host without an agent';
-      return before === 'silent' || (hasAgent && !hasPath) ? 'reports again' : `${passes} again`;
+      return before === 'silent' || (hasAgent && !isAsked) ? 'reports again' : `${passes} again`;
   }
 }

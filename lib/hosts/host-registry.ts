@@ -185,7 +185,7 @@ export class HostRegistry {
     entry.figures = { cpu, memory, cores, rps };
     if (!entry.hasAgent) this.#pending.noteRow(entry.name);
     takeAgent(entry, report, nowMs);
-    if (!this.#hasPath(entry)) entry.checks = UNCHECKED;
+    if (!this.#isAsked(entry)) entry.checks = UNCHECKED;
     entry.isContested = false;
     this.#settle(entry, nowMs);
     this.#pending.noteFigures(entry.name);
@@ -337,7 +337,7 @@ export class HostRegistry {
   }
 
   #needsProbe(entry: HostEntry, nowMs: number): boolean {
-    return this.#hasPath(entry) || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
+    return this.#isAsked(entry) || !entry.hasAgent || entry.isContested || entry.state !== 'up' || isSilent(entry, nowMs);
   }
 
   /** Handles a goodbye that counts. */
@@ -416,10 +416,11 @@ export class HostRegistry {
     if (before === state) return;
     entry.state = state;
     this.#pending.noteMembership(entry.name);
-    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#hasPath(entry)));
+    this.#pending.addNews(`host-${state}`, entry.name, reasonFor(entry, before, this.#isAsked(entry)));
   }
 
-  #hasPath({ name }: HostEntry): boolean {
-    return this.#rulesOf(poolOf(name)).healthPath !== '';
+  #isAsked({ name }: HostEntry): boolean {
+    const { healthPath, healthGrpc } = this.#rulesOf(poolOf(name));
+    return healthPath !== '' || healthGrpc !== null;
   }
 }

@@ -20,6 +20,7 @@ import {
   parseInteger,
   parseLogLevel,
   parseOrigin,
+  parseGrpcService,
   parsePath,
   parsePort,
   parseSize,
@@ -320,6 +321,17 @@ test('the path of checks has no fragment, which no request of HTTP has', () => {
     );
 });
 
+test('a service of gRPC has a name without blanks, and * is the whole server', () => {
+  for (const text of ['a', 'shop.Orders', 'grpc.health.v1.Health', 'x'.repeat(256)]) assert.is(parseGrpcService('--x', text), text);
+  assert.is(parseGrpcService('--x', '*'), '');
+  for (const text of ['', ' ', 'a b', 'a*', '**', 'ä', 'a\n', 'x'.repeat(257)])
+    assert.match(
+      refusal(() => parseGrpcService('--health-grpc', text)),
+      /^--health-grpc: the name of a gRPC service such as shop\.Orders, or \* for the whole server, not "/,
+      text,
+    );
+});
+
 test('the Host header of checks is a name or an address, perhaps with a port', () => {
   for (const text of [
     'a',
@@ -505,12 +517,17 @@ test('the console needs a port of its own, unless both are any free one', () => 
   checkRelations({ ...CONFIG, port: 0, consolePort: 0 });
 });
 
-test('what only a check with a path has needs a path', () => {
+test('what only a check with a request has needs a path, or a service of gRPC', () => {
+  assert.match(
+    refusal(() => checkRelations({ ...CONFIG, healthGrpc: '', healthPath: '/' })),
+    /^--health-grpc and --health-path are two ways to ask: leave one of them out$/,
+  );
+  checkRelations({ ...CONFIG, healthGrpc: '', healthHost: 'app.example' });
   const [healthPath, healthHost, healthExpect] = ['/health', 'app.example', [{ from: 200, to: 200 }]];
   checkRelations({ ...CONFIG, healthPath, healthHost, healthExpect });
   assert.match(
     refusal(() => checkRelations({ ...CONFIG, healthHost })),
-    /^--health-host needs --health-path$/,
+    /^--health-host needs --health-path or --health-grpc$/,
   );
   assert.match(
     refusal(() => checkRelations({ ...CONFIG, healthExpect })),

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monotonicClock } from '../../lib/clock.js';
 import { type HealthByPool, healthByPool } from '../../lib/config/pool-rules.js';
-import { healthRulesOf, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
+import { type HealthRules, healthRulesOf, TRAFFIC_DEFAULTS } from '../../lib/config/traffic-config.js';
 import { startHostChecks } from '../../lib/health/host-checks.js';
 import { until, withServer } from '../support/brackets.js';
 import { siteOf } from '../support/site-documents.js';
@@ -12,15 +12,19 @@ import { siteOf } from '../support/site-documents.js';
 const test = suite('host checks');
 
 const FLAGS = { ...healthRulesOf(TRAFFIC_DEFAULTS), healthPath: '/flags', healthIntervalMs: 10 * 60_000 };
+const OF_FLAGS = { ...FLAGS, isHttp2: false };
 
 /** The rules of a site with a pool `api` with these, and a pool without any. */
-const rulesOf = (health: object): HealthByPool =>
-  healthByPool(siteOf(JSON.stringify({ version: 1, pools: { api: { health }, web: {} }, routes: [{ to: { api: 1, web: 1 } }] })), FLAGS);
+const rulesOf = (health: object, pool: object = {}, flags: HealthRules = FLAGS): HealthByPool =>
+  healthByPool(
+    siteOf(JSON.stringify({ version: 1, pools: { api: { ...pool, health }, web: {} }, routes: [{ to: { api: 1, web: 1 } }] })),
+    flags,
+  );
 
 test('a pool has the rules of the site, and those of the flags for what it leaves out; any other pool has those of the flags', () => {
   const { of, intervalsMs } = rulesOf({ path: '/api', interval: '2s', timeout: '300ms', statuses: '200-204,401' });
   assert.equal(of('api'), {
-    ...FLAGS,
+    ...OF_FLAGS,
     healthPath: '/api',
     healthIntervalMs: 2000,
     healthTimeoutMs: 300,
@@ -29,10 +33,31 @@ test('a pool has the rules of the site, and those of the flags for what it leave
       { from: 401, to: 401 },
     ],
   });
-  assert.equal([of('web'), of('default'), of('unknown')], [FLAGS, FLAGS, FLAGS]);
+  assert.equal([of('web'), of('default'), of('unknown')], [OF_FLAGS, OF_FLAGS, OF_FLAGS]);
   assert.equal(intervalsMs, [10 * 60_000, 2000]);
   const without = healthByPool(null, FLAGS);
-  assert.equal([without.of('api'), without.intervalsMs], [FLAGS, [10 * 60_000]]);
+  assert.equal([without.of('api'), without.intervalsMs], [OF_FLAGS, [10 * 60_000]]);
+});
+
+test('a path and a service of gRPC take the place of one another, and a pool says whether it speaks HTTP/2', () => {
+  const asked = (rules: HealthByPool): unknown[] =>
+    ['api', 'web'].map((pool) => {
+      const { healthPath, healthGrpc, isHttp2 } = rules.of(pool);
+      return [healthPath, healthGrpc, isHttp2];
+    });
+  const ofPath = { ...FLAGS, healthPath: '/flags' };
+  const ofGrpc = { ...FLAGS, healthPath: '', healthGrpc: 'flags' };
+  const h2 = { protocol: 'h2' };
+  assert.equal(asked(rulesOf({ grpc: '' }, h2, ofPath)), [
+    ['', '', true],
+    ['/flags', null, false],
+  ]);
+  assert.equal(asked(rulesOf({ path: '/api' }, h2, ofGrpc)), [
+    ['/api', null, true],
+    ['', 'flags', false],
+  ]);
+  assert.equal(asked(rulesOf({ grpc: 'shop.Orders' }, h2, ofGrpc))[0], ['', 'shop.Orders', true]);
+  assert.equal(asked(rulesOf({ interval: '1s' }, {}, ofGrpc))[0], ['', 'flags', false]);
 });
 
 test('hosts of each pool are checked by the rules of their pool, and by other rules as soon as there are some', () => {

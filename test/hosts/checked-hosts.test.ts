@@ -9,7 +9,7 @@ import { buildRow } from '../support/host-rows.js';
 
 const test = suite('checked hosts');
 
-const RULES = { healthPath: '/health', healthRise: 3, healthFall: 2 };
+const RULES = { healthPath: '/health', healthGrpc: null, healthRise: 3, healthFall: 2 };
 const URL_A = 'http://10.0.0.1:80';
 
 const report = (host: string, fields: Partial<Report> = {}): Report => ({
@@ -104,7 +104,7 @@ for (const [healthFall, healthRise] of [
   [5, 10],
 ] as const) {
   test(`without a path a silent host falls after ${healthFall} and rises after ${healthRise}, and its agent brings it back at once`, () => {
-    const registry = new HostRegistry(() => ({ healthPath: '', healthFall, healthRise }));
+    const registry = new HostRegistry(() => ({ healthPath: '', healthGrpc: null, healthFall, healthRise }));
     registry.onReport(report('h'), 0);
     registry.tick(4000);
     assert.is(stateOf(registry), 'silent');
@@ -128,6 +128,7 @@ test('each pool has its own rules, which count from the moment that they change'
   const registry = new HostRegistry((pool) => ({
     ...RULES,
     healthPath: pool === 'api' ? apiPath : '',
+    healthGrpc: null,
     healthFall: pool === 'api' ? 1 : 3,
   }));
   const both = { pools: ['api', 'web'] };

@@ -48,6 +48,7 @@ export const WITH_EVERY_KEY = {
         '504': { body: '', type: 'text/html' },
       },
     },
+    orders: { hosts: ['h2://10.0.1.1:50051'], health: { grpc: 'shop.Orders' } },
     cache: { affinity: { hash: { header: 'X-User' } } },
     users: { affinity: { hash: { cookie: 'sid' } } },
     pages: { affinity: { hash: { query: 'page' } } },

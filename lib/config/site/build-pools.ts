@@ -40,13 +40,16 @@ export function buildPools({ pools }: Pick<SiteDocument, 'pools'>, problems: Pro
 
 function buildPool(name: string, pool: PoolDocument, where: Where, problems: Problems): SitePool {
   const { health, limits, retries, timeouts, respond, answers } = pool;
+  const hosts = buildHosts(pool, inside(where, 'hosts'), problems);
+  checkHealth(pool, hosts, inside(where, 'health'), problems);
   return {
     name,
     algorithm: pool.algorithm,
     protocol: pool.protocol,
-    hosts: buildHosts(pool, inside(where, 'hosts'), problems),
+    hosts,
     health: {
       path: health?.path ?? null,
+      grpc: health?.grpc ?? null,
       intervalMs: health?.interval ?? null,
       timeoutMs: health?.timeout ?? null,
       statuses: health?.statuses ?? null,
@@ -68,6 +71,18 @@ function buildPool(name: string, pool: PoolDocument, where: Where, problems: Pro
       }),
     ),
   };
+}
+
+/** A check by gRPC has no path and no statuses, and goes by HTTP/2. */
+function checkHealth({ health, protocol }: PoolDocument, hosts: readonly SiteHost[], where: Where, problems: Problems): void {
+  const { grpc: at, path, statuses } = health?.places ?? {};
+  if (at === undefined) return;
+  if (path !== undefined) problems.add(path, where, "`path` can't stand beside `grpc`: keep one of them");
+  if (statuses !== undefined)
+    problems.add(statuses, where, '`statuses` are those of answers to `path`; with `grpc` a host is well when it says SERVING');
+  const isHttp2 = hosts.length > 0 && hosts.every(({ url }) => url.startsWith('h2'));
+  if (protocol !== 'h2' && !isHttp2)
+    problems.add(at, where, '`grpc` asks over HTTP/2: add `protocol: h2` to the pool, or give all its hosts URLs with h2:// or h2+tls://');
 }
 
 /** Statuses whose answers have no content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */

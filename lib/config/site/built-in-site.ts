@@ -16,7 +16,7 @@ export function barePool(name: string): SitePool {
     algorithm: null,
     protocol: 'http1',
     hosts: [],
-    health: { path: null, intervalMs: null, timeoutMs: null, statuses: null },
+    health: { path: null, grpc: null, intervalMs: null, timeoutMs: null, statuses: null },
     limits: { perHost: null, fleet: null, queue: null, queueTimeoutMs: null },
     retries: { budgetPercent: null, attempts: null },
     timeouts: { connectMs: null, responseMs: null },

@@ -6,7 +6,18 @@ import { NUMBER_FIELDS } from '../fields.js';
 import { MAX_SITE_HOSTS } from './limits.js';
 import { either, list, needed, object, optional, placed } from './shapes.js';
 import { FIXED_ANSWER, keyShape, MAX_LIMIT, OWN_BODY } from './shared-shapes.js';
-import { algorithm, choice, durationBetween, fieldName, healthPath, integer, percentage, statuses, text } from './value-shapes.js';
+import {
+  algorithm,
+  choice,
+  durationBetween,
+  fieldName,
+  grpcService,
+  healthPath,
+  integer,
+  percentage,
+  statuses,
+  text,
+} from './value-shapes.js';
 
 /** Browsers keep cookies for at most 400 days (RFC 6265bis, section 5.5). */
 const MAX_COOKIE_TTL_MS = 400 * 24 * 60 * MINUTE;
@@ -45,6 +56,11 @@ export const POOL_SHAPE = object({
   health: optional(
     object({
       path: optional(healthPath, 'What is asked for. Default: --health-path.', null),
+      grpc: optional(
+        grpcService,
+        'The service that the health service of gRPC is asked about; empty for the whole server. Default: --health-grpc.',
+        null,
+      ),
       interval: optional(durationAsFlag('healthIntervalMs'), 'How often. Default: --health-interval.', null),
       timeout: optional(durationAsFlag('healthTimeoutMs'), 'How long an answer may take. Default: --health-timeout.', null),
       statuses: optional(statuses, 'Statuses of a host that is well, such as 200-399. Default: --health-expect.', null),

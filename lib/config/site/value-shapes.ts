@@ -5,7 +5,7 @@ import type { DocNode } from './document-tree.js';
 import { messageOf } from '../../errors.js';
 import { ALGORITHMS, type Algorithm } from '../../model.js';
 import { nearestWord } from '../../nearest.js';
-import { parseDuration, parsePath, parseStatuses } from '../values.js';
+import { parseDuration, parseGrpcService, parsePath, parseStatuses } from '../values.js';
 import { code, type Problems, quoted, type Where } from './problems.js';
 import { refuse, type Schema, type Shape } from './shapes.js';
 
@@ -172,6 +172,14 @@ export const healthPath: Shape<string> = byParser(
   'text',
   'a path such as /health',
   parsePath,
+);
+
+/** The name of a gRPC service, as a check has it; empty or `*` for the whole server. */
+export const grpcService: Shape<string> = byParser(
+  { type: 'string', pattern: '^([\\x21-\\x29\\x2b-\\x7e]{0,256}|\\*)$' },
+  'text',
+  'the name of a gRPC service such as shop.Orders, or "" for the whole server',
+  (flag, value) => (value === '' ? value : parseGrpcService(flag, value)),
 );
 
 /** Statuses of HTTP and ranges of them: `200-399,401`, or one as a number. */

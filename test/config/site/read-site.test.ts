@@ -12,7 +12,7 @@ const ANY = { hosts: [], scheme: null, path: null, methods: [], headers: [], que
 const BARE = {
   algorithm: null,
   hosts: [],
-  health: { path: null, intervalMs: null, timeoutMs: null, statuses: null },
+  health: { path: null, grpc: null, intervalMs: null, timeoutMs: null, statuses: null },
   limits: { perHost: null, fleet: null, queue: null, queueTimeoutMs: null },
   retries: { budgetPercent: null, attempts: null },
   timeouts: { connectMs: null, responseMs: null },
@@ -44,7 +44,7 @@ test('the example reads, with every value where it belongs', () => {
         { name: '10.0.0.7-3000', url: 'http://10.0.0.7:3000', discovery: 'none', weight: 1 },
         { name: 'web-2', url: 'http://10.0.0.8:3000', discovery: 'none', weight: 2 },
       ],
-      health: { path: '/healthz', intervalMs: 1000, timeoutMs: null, statuses: null },
+      health: { path: '/healthz', grpc: null, intervalMs: 1000, timeoutMs: null, statuses: null },
     },
     {
       ...BARE,
@@ -148,6 +148,9 @@ test('durations, percentages and statuses are written as in flags', () => {
     [200, 299],
     [401, 401],
   ]);
+  assert.is(poolOf('protocol: h2, health: {grpc: shop.Orders}')?.health.grpc, 'shop.Orders');
+  for (const text of ['hosts: [h2://a:1, h2+tls://b:1], health: {grpc: ""}', 'protocol: h2, hosts: [http://a:1], health: {grpc: "*"}'])
+    assert.is(poolOf(text)?.health.grpc, '', text);
   assert.equal(poolOf('health: {statuses: 204}')?.health.statuses, [[204, 204]]);
 });
 
