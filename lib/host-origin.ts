@@ -28,3 +28,8 @@ export function originOf(value: unknown): string | null {
   if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '') return null;
   return url.hostname === '' || url.port === '0' ? null : url.origin;
 }
+
+/** A host's origin with the scheme that everybody knows: `http:` for `h2:`, and `https:` for `h2+tls:`. */
+export function webOrigin(origin: string): string {
+  return origin.replace(HTTP2_SCHEME, (_, tls: string | undefined) => (tls === undefined ? 'http:' : 'https:'));
+}

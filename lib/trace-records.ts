@@ -52,8 +52,9 @@ export interface TracedRequest {
 export interface TracedAttempt {
   readonly spanId: string;
   readonly host: string;
-  /** `http://10.0.0.7:3000`. */
+  /** `http://10.0.0.7:3000`, or with another scheme of hosts' URLs. */
   readonly origin: string;
+  readonly isHttp2: boolean;
   readonly startedMs: number;
   readonly endedMs: number;
   /** NaN: it did not get that far. */

@@ -2,6 +2,7 @@
 // OpenTelemetry's conventions for HTTP (https://opentelemetry.io/docs/specs/semconv/http/http-spans/); what is Meercat's
 // own begins with `meercat.`. Pure.
 
+import { webOrigin } from '../host-origin.js';
 import type { TracedAttempt, TraceRecord } from '../trace-records.js';
 
 /** One attribute. */
@@ -144,8 +145,8 @@ function serverSpan({ traceId, spanId, parentId, state, startedEpochMs, endedEpo
 
 function clientSpan({ traceId, spanId, state, startedEpochMs, request }: TraceRecord, attempt: TracedAttempt, index: number): OtlpSpan {
   const { method, path } = request;
-  const { origin, status, grpcStatus, outcome, reason, connectedMs, firstByteMs } = attempt;
-  const { hostname, port, protocol } = new URL(origin);
+  const { isHttp2, status, grpcStatus, outcome, reason, connectedMs, firstByteMs } = attempt;
+  const { origin, hostname, port, protocol } = new URL(webOrigin(attempt.origin));
   const address = hostname.replace(/^\[|\]$/g, '');
   // A client that goes away is not the host's fault.
   const isFailed = status >= 400 || grpcStatus > 0 || (outcome !== 'ok' && outcome !== 'client-gone');
@@ -168,7 +169,7 @@ function clientSpan({ traceId, spanId, state, startedEpochMs, request }: TraceRe
       'http.request.resend_count': positive(index),
       'server.address': address,
       'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
-      'network.protocol.version': '1.1',
+      'network.protocol.version': isHttp2 ? '2' : '1.1',
       'meercat.pool': request.pool,
       'meercat.host': attempt.host,
       'meercat.attempt': index + 1,

@@ -55,6 +55,22 @@ test('each address is a host with a stable name, in one order whatever the order
   }
 });
 
+test('hosts that speak HTTP/2 are found by the same rules', () => {
+  const [plain, tls] = [sourceOf('h2://api.test:50051'), sourceOf('h2+tls://_api._tcp.test', { name: 'srv', discovery: 'srv' })];
+  const discovery = started(plain, tls);
+  discovery.onAnswer(plain, answer([at('10.0.0.7'), at('fd00::1')]), 0);
+  discovery.onAnswer(tls, answer([target('10.0.0.8', 0, 1, 443), target('10.0.0.8', 0, 1, 50051)]), 0);
+  assert.equal(
+    discovery.hosts(allUp).map(({ url, authority }) => [url, authority]),
+    [
+      ['h2://10.0.0.7:50051', 'api.test:50051'],
+      ['h2://[fd00::1]:50051', 'api.test:50051'],
+      ['h2+tls://10.0.0.8', 'h.test'],
+      ['h2+tls://10.0.0.8:50051', 'h.test:50051'],
+    ],
+  );
+});
+
 test('hosts have the id of their pool, the scheme’s port when none is given, and for a service the port of the record', () => {
   const tls = sourceOf('https://api.test', { weight: 3 }, 'web');
   const discovery = started(tls, SRV);

@@ -51,6 +51,7 @@ export class RequestTrace {
       spanId: this.#spanId,
       host: host.name,
       origin: hostOrigin(host.target),
+      isHttp2: host.http2 !== undefined,
       startedMs: startedAtMs - startedMs,
       endedMs: nowMs - startedMs,
       connectedMs: connectedAtMs - startedMs,

@@ -10,6 +10,7 @@ import { until } from '../../support/brackets.js';
 import { attributesOf, withCollector } from '../../support/collector.js';
 import { SLOW_MS, type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { ask, exchangeRaw } from '../../support/http-client.js';
+import { answer, withHttp2Host } from '../../support/http2-host.js';
 import { answerWith } from '../../support/proxy.js';
 import { type RawHost, withRawHost } from '../../support/raw-host.js';
 
@@ -97,6 +98,23 @@ test('a sampled request has a span for itself and one for its attempt, whose id 
         );
         assert.equal([resource['service.name'], resource['service.namespace'], resource['service.instance.id']], ['meercat', 'test', 'b1']);
       },
+    ),
+  ));
+
+test('the span of an attempt over HTTP/2 says so, under a URL that everybody knows', () =>
+  withCollector((collector) =>
+    withHttp2Host(
+      (stream) => answer(stream, 'ok'),
+      (host) =>
+        withTraced(collector.url, { ...ALL, statics: [{ name: 'h', url: host.url }] }, async ({ port }) => {
+          assert.is((await ask(port, { path: '/a' })).status, 200);
+          const [, client] = (await waitFor('two spans', () => collector.spans().length === 2 && collector.spans())) as OtlpSpan[];
+          const attributes = attributesOf(client?.attributes ?? []);
+          assert.equal(
+            [attributes['url.full'], attributes['server.port'], attributes['network.protocol.version']],
+            [`http://127.0.0.1:${host.port}/a`, host.port, '2'],
+          );
+        }),
     ),
   ));
 
