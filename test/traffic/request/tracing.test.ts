@@ -239,8 +239,8 @@ test('Server-Timing says where the time went, beside what the host says; without
   withRawHost(answerWith('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer-Timing: db;dur=53\r\n\r\nok'), async (host) => {
     const timings = async (overrides: Partial<BalancerConfig>): Promise<string[]> =>
       withBalancer(overrides, async ({ port }) => {
-        const answer = await exchangeRaw(port, 'GET / HTTP/1.0\r\n\r\n');
-        return [...answer.matchAll(/^Server-Timing: (.+)\r$/gm)].map(([, value = '']) => value);
+        const text = await exchangeRaw(port, 'GET / HTTP/1.0\r\n\r\n');
+        return [...text.matchAll(/^Server-Timing: (.+)\r$/gm)].map(([, value = '']) => value);
       });
     const statics = [{ name: 'h', url: host.url }];
     assert.equal(await timings({ statics }), ['db;dur=53']);
