@@ -53,13 +53,17 @@ type Begin = (metadata: Metadata, options: { deadline?: number }, take: Take) =>
 export class GrpcClient {
   readonly #client: Client;
 
-  /** @param ca of the server's certificate; undefined: without TLS */
-  constructor(port: number, ca?: string, options: ClientOptions = {}) {
+  /**
+   * @param ports of balancers: one is used, and another one when that leaves
+   * @param ca of the server's certificate; undefined: without TLS
+   */
+  constructor(ports: readonly [number, ...number[]], ca?: string, options: ClientOptions = {}) {
     const credentials = ca === undefined ? ChannelCredentials.createInsecure() : ChannelCredentials.createSsl(Buffer.from(ca));
     // The name in the certificate; an address can't be one.
-    const named = ca === undefined ? {} : { 'grpc.ssl_target_name_override': 'localhost', 'grpc.default_authority': `localhost:${port}` };
+    const named =
+      ca === undefined ? {} : { 'grpc.ssl_target_name_override': 'localhost', 'grpc.default_authority': `localhost:${ports[0]}` };
     const own = { ...named, 'grpc.enable_retries': 0, 'grpc.use_local_subchannel_pool': 1, ...UNBOUNDED };
-    this.#client = new Client(`127.0.0.1:${port}`, credentials, { ...own, ...options });
+    this.#client = new Client(`ipv4:${ports.map((port) => `127.0.0.1:${port}`).join()}`, credentials, { ...own, ...options });
   }
 
   close(): void {
@@ -125,7 +129,7 @@ export async function withGrpcClient<T>(
   ca?: string,
   options: ClientOptions = {},
 ): Promise<T> {
-  const client = new GrpcClient(port, ca, options);
+  const client = new GrpcClient([port], ca, options);
   try {
     return await fn(client);
   } finally {
