@@ -31,6 +31,7 @@ export const request = (atMs: number, changes: Partial<RequestDone> = {}): Reque
   atMs,
   balancer: 'b1',
   method: 'GET',
+  isHttp2: false,
   status: 200,
   host: 'h1',
   problem: '',

@@ -102,6 +102,7 @@ export class ChaosBalancer {
       ...listening,
       ...checking,
       ...retrying,
+      '--h2c',
       '--max-connections-per-client',
       '0',
     ];

@@ -27,7 +27,7 @@ function textOf(event: ChaosEvent): string {
     case 'stored':
       return `Redis stores ${event.where} ${stampText(event.stamp)}`;
     case 'request':
-      return `${event.method} to ${event.balancer}, sent at ${at(event.sentMs).trim()}: ${event.problem || `${event.status} of ${event.host}`}`;
+      return `${event.method}${event.isHttp2 ? ' over HTTP/2' : ''} to ${event.balancer}, sent at ${at(event.sentMs).trim()}: ${event.problem || `${event.status} of ${event.host}`}`;
     case 'allow':
       return `may fail from now on (${event.id}): requests to ${event.balancers?.join(', ') ?? 'all balancers'}${event.method === null ? '' : `, only ${event.method}`}${event.problem === '' ? '' : `, with ${event.problem}`}${event.minMs === 0 ? '' : ` after ${event.minMs} ms`}`;
     case 'forbid':

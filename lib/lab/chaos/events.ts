@@ -55,6 +55,8 @@ export interface RequestDone {
   readonly atMs: number;
   readonly balancer: string;
   readonly method: RequestMethod;
+  /** Whether the client spoke HTTP/2. */
+  readonly isHttp2: boolean;
   /** 0: no answer. */
   readonly status: number;
   /** The host that answered; '' if none did. */

@@ -1,11 +1,12 @@
-// A light load on every balancer: a request each 50 ms, whether or not earlier ones were answered, each on a connection
-// of its own. Every answer is checked.
+// A light load on every balancer: a request each 50 ms, whether or not earlier ones were answered, over HTTP/1.1 each on a
+// connection of its own, over HTTP/2 on one that is kept. Every answer is checked.
 
 import { Agent, request } from 'node:http';
 import type { ChaosBalancer } from './chaos-balancer.js';
 import { SLOW_PATH } from './chaos-host.js';
 import type { RequestMethod } from './events.js';
 import type { History } from './history.js';
+import { type Answer, Http2Clients } from './http2-clients.js';
 import type { Watch } from './watch.js';
 
 const REQUEST_EVERY_MS = 50;
@@ -16,6 +17,10 @@ const CLIENT_TIMEOUT_MS = 15_000;
 /** Of the requests, one of so many must not be repeated, and one of so many takes a while. */
 const POST_EVERY = 5;
 const SLOW_EVERY = 4;
+
+/** Of so many requests, these go over HTTP/2. No divisor is shared with the other numbers, nor with that of the balancers. */
+const HTTP2_OF = 7;
+const HTTP2_REQUESTS = 4;
 
 /** Requests that are open to a balancer at most: one that answers nothing gets no more. */
 const MAX_OPEN = 400;
@@ -33,6 +38,7 @@ export interface ChaosLoad {
 /** Starts the load. A balancer gets requests while it can answer and knows a host. */
 export function startChaosLoad(balancers: readonly ChaosBalancer[], watch: Watch, history: History): ChaosLoad {
   const agent = new Agent({ keepAlive: false });
+  const http2 = new Http2Clients(CLIENT_TIMEOUT_MS);
   const open = new Set<Promise<void>>();
   const openOf = new Map<string, number>();
   let sent = 0;
@@ -42,7 +48,10 @@ export function startChaosLoad(balancers: readonly ChaosBalancer[], watch: Watch
     const path = `${sent % SLOW_EVERY === 0 ? SLOW_PATH : '/r/'}${sent}`;
     const sentMs = history.nowMs();
     openOf.set(balancer.name, (openOf.get(balancer.name) ?? 0) + 1);
-    const { status, body } = await askOnce(balancer.port, method, path, agent);
+    const isHttp2 = sent % HTTP2_OF < HTTP2_REQUESTS;
+    const { status, body } = isHttp2
+      ? await http2.ask(balancer.port, method, path, method === 'POST' ? BODY : undefined)
+      : await askOnce(balancer.port, method, path, agent);
     openOf.set(balancer.name, (openOf.get(balancer.name) ?? 0) - 1);
     const [host = ''] = status === 200 ? body.split(' ', 1) : [];
     const problem = problemOf(status, body, path);
@@ -52,6 +61,7 @@ export function startChaosLoad(balancers: readonly ChaosBalancer[], watch: Watch
       atMs: history.nowMs(),
       balancer: balancer.name,
       method,
+      isHttp2,
       status,
       host: problem === '' ? host : '',
       problem,
@@ -76,6 +86,7 @@ export function startChaosLoad(balancers: readonly ChaosBalancer[], watch: Watch
       clearInterval(timer);
       await Promise.all(open);
       agent.destroy();
+      http2.close();
     },
   };
 }
@@ -89,12 +100,7 @@ export function problemOf(status: number, body: string, path: string): string {
 }
 
 /** Sends one request on a connection of its own. Never rejects: status 0 means no answer, and `body` gives the reason. */
-function askOnce(
-  port: number,
-  method: RequestMethod,
-  path: string,
-  agent: Agent,
-): Promise<{ readonly status: number; readonly body: string }> {
+function askOnce(port: number, method: RequestMethod, path: string, agent: Agent): Promise<Answer> {
   return new Promise((resolve) => {
     const headers = method === 'POST' ? { 'Content-Length': BODY.length } : {};
     const asked = request({ port, host: '127.0.0.1', method, path, agent, headers, timeout: CLIENT_TIMEOUT_MS }, (response) => {

@@ -43,14 +43,14 @@ export const requestsAnswered: Rule = (events, promises) => {
   }
   const isForged = forgedAt(events, promises);
   for (const request of failed) {
-    const { sentMs, atMs, balancer, method, problem } = request;
+    const { sentMs, atMs, balancer, method, isHttp2, problem } = request;
     if (isForged(sentMs) || isForged(atMs)) continue;
     if (stalls.some((stall) => sentMs <= stall.atMs + AFTER_STALL_MS && atMs >= stall.sinceMs)) continue;
     if (spans.some((span) => isAllowed(request, span))) continue;
     found.push({
       rule: 'requests are answered',
       atMs,
-      what: `a ${method} to ${balancer}, sent at ${seconds(sentMs)}, failed after ${Math.round(atMs - sentMs)} ms: ${problem}`,
+      what: `a ${method}${isHttp2 ? ' over HTTP/2' : ''} to ${balancer}, sent at ${seconds(sentMs)}, failed after ${Math.round(atMs - sentMs)} ms: ${problem}`,
     });
   }
   return found;

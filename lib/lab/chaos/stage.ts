@@ -26,6 +26,9 @@ const BALANCERS = ['b1', 'b2', 'b3'];
 /** The hosts; the third one has a real agent, and the last one is drained by an operator. */
 const HOSTS: readonly string[] = ['h1', 'h2', 'h3', 'h4'];
 
+/** Those that speak HTTP/2: one of which the run publishes reports, and the one with the real agent. */
+const HTTP2_HOSTS: ReadonlySet<string> = new Set(['h2', 'h3']);
+
 /** The namespace that deploy/redis/meercat.acl is written for. */
 const NAMESPACE = 'meercat';
 
@@ -36,6 +39,7 @@ export class ChaosHost {
   readonly url: string;
   /** The links to it: they refuse connections while it is dead, since a forwarder would accept them. */
   readonly links: TcpLink[] = [];
+  readonly #isHttp2: boolean;
   readonly #onPost: (host: string, path: string) => void;
   readonly #shutdown: Shutdown;
   #child: LabChild | undefined;
@@ -44,12 +48,14 @@ export class ChaosHost {
     this.#onPost = onPost;
     this.name = name;
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.#isHttp2 = HTTP2_HOSTS.has(name);
+    this.url = `${this.#isHttp2 ? 'h2' : 'http'}://127.0.0.1:${port}`;
     this.#shutdown = shutdown;
   }
 
   async start(): Promise<void> {
-    const { child } = await startRole('chaos-host', [this.name, String(this.port)], { core: null, shutdown: this.#shutdown });
+    const role = [this.name, String(this.port), this.#isHttp2 ? 'h2' : 'http1'];
+    const { child } = await startRole('chaos-host', role, { core: null, shutdown: this.#shutdown });
     child.onMessage('posted', ({ path }) => this.#onPost(this.name, String(path)));
     this.#child = child;
     await Promise.all(this.links.map((link) => link.become({})));
