@@ -88,8 +88,11 @@ export class Http2Lane implements ClientSide {
   #fields: Http2Fields | undefined;
   /** The first bytes of the body, which wait with the head. */
   #gathered: Buffer | undefined;
-  /** Whether trailers may follow the body. */
-  #mayHaveTrailers = false;
+  /**
+   * Whether the end of the stream is sent apart, after the body: with trailers, or alone. Until then Node ends no stream
+   * by itself, so that an answer that is broken off does not look complete.
+   */
+  #isEndApart = false;
   /** The whole answer was written. */
   #isAnswered = false;
   /** The host's answer can't be sent on: one of our own was sent in its place. */
@@ -242,7 +245,6 @@ export class Http2Lane implements ClientSide {
     this.status = head.status;
     this.bytesOut = 0;
     this.#fields = http2AnswerFields(head, { edit, setCookie, requestId, timing });
-    this.#mayHaveTrailers = head.framing === 'chunked';
     // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && head.framing !== 'none') this.flush();
   }
@@ -250,18 +252,19 @@ export class Http2Lane implements ClientSide {
   flush(): void {
     const gathered = this.#gathered;
     this.#gathered = undefined;
-    if (!this.#respond(this.#mayHaveTrailers)) return;
+    if (!this.#respond(true)) return;
     if (gathered !== undefined) this.#write(gathered);
   }
 
-  /** Sends the head if it still waits. Returns whether the client can get more. */
-  #respond(waitForTrailers: boolean): boolean {
+  /** Sends the head if it still waits. Returns whether the client can get more. @param isEndApart whether the answer may still break off, or has trailers */
+  #respond(isEndApart: boolean): boolean {
     const fields = this.#fields;
     this.#fields = undefined;
     if (fields === undefined) return !this.isGone;
     this.hasStarted = true;
     if (this.isGone) return false;
-    this.#stream.respond(fields, { waitForTrailers });
+    this.#isEndApart = isEndApart;
+    this.#stream.respond(fields, { waitForTrailers: isEndApart });
     return true;
   }
 
@@ -271,7 +274,7 @@ export class Http2Lane implements ClientSide {
     if (this.#fields !== undefined && !isLast && this.#gather(bytes)) return true;
     const gathered = this.#gathered;
     this.#gathered = undefined;
-    if (!this.#respond(this.#mayHaveTrailers)) return true;
+    if (!this.#respond(!isLast)) return true;
     if (gathered !== undefined) this.#write(gathered);
     if (isLast) {
       this.#end(bytes);
@@ -305,6 +308,7 @@ export class Http2Lane implements ClientSide {
 
   /** Writes the last bytes and ends the answer: they leave with the end of the stream. */
   #end(bytes: Buffer): void {
+    this.#awaitEnd([]);
     // A copy: the bytes are valid until the call returns.
     this.#stream.end(Buffer.from(bytes), this.#onTaken);
     this.#finish();
@@ -323,13 +327,17 @@ export class Http2Lane implements ClientSide {
       this.#finish();
       return;
     }
-    const mayHaveTrailers = this.hasStarted ? this.#mayHaveTrailers : trailers.length > 0;
-    if (!this.#respond(mayHaveTrailers)) return;
-    if (mayHaveTrailers) stream.once('wantTrailers', () => this.#session.guard(() => this.#sendTrailers(trailers), this));
+    if (!this.#respond(trailers.length > 0)) return;
+    this.#awaitEnd(trailers);
     stream.end(gathered, this.#onTaken);
     this.#finish();
   }
 
+  #awaitEnd(trailers: readonly string[]): void {
+    if (this.#isEndApart) this.#stream.once('wantTrailers', () => this.#session.guard(() => this.#sendTrailers(trailers), this));
+  }
+
+  /** Ends the stream, with trailers if there are any. */
   #sendTrailers(trailers: readonly string[]): void {
     if (this.isGone) return;
     this.#stream.sendTrailers(http2TrailerFields(trailers));
@@ -345,7 +353,7 @@ export class Http2Lane implements ClientSide {
       // What is unread would keep the stream open.
       stream.resume();
       if (stream.writableFinished) this.#refuseRest();
-      else if (!this.#mayHaveTrailers) stream.once('finish', this.#refuseRest);
+      else if (!this.#isEndApart) stream.once('finish', this.#refuseRest);
     }
     this.#awaitReading();
   }

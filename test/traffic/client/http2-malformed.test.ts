@@ -63,7 +63,7 @@ const RESET: readonly (readonly [name: string, fields: readonly Field[], turn?: 
   ['a pseudo-header after a header', [METHOD, SCHEME, ['a', 'b'], PATH, AUTHORITY]],
   ['a pseudo-header of answers', [...GET, [':status', '200']]],
   ['an unknown pseudo-header', [...GET, [':unknown', 'x']]],
-  [':protocol, which was not offered', [[':method', 'CONNECT'], [':protocol', 'websocket'], SCHEME, PATH, AUTHORITY]],
+  ['an extended CONNECT that ends at once', [[':method', 'CONNECT'], [':protocol', 'websocket'], SCHEME, PATH, AUTHORITY]],
   ['connection', [...GET, ['connection', 'close']]],
   ['transfer-encoding', [...POST, ['transfer-encoding', 'chunked']]],
   ['upgrade', [...GET, ['upgrade', 'websocket']]],
