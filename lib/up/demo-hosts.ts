@@ -38,7 +38,7 @@ export function planDemoHosts(site: Site | null, perPool: number): DemoPlan[] {
   for (const pool of site?.pools ?? []) {
     for (const { name, url, discovery } of pool.hosts) {
       const { protocol, hostname, port } = new URL(url);
-      if (discovery !== 'none' || protocol !== 'http:' || !THIS_MACHINE.has(hostname)) continue;
+      if (discovery !== 'none' || (protocol !== 'http:' && protocol !== 'h2:') || !THIS_MACHINE.has(hostname)) continue;
       const number = port === '' ? 80 : Number(port);
       const known = named.get(number);
       named.set(number, { name: known?.name ?? name, pools: [...(known?.pools ?? []), pool.name], port: number, hasAgent: false });

@@ -23,15 +23,16 @@ test('without a site they are in the pool default; with one, each pool that name
   assert.equal(brief(planDemoHosts(siteOf('version: 1\npools: { web: {} }\nroutes: [{ to: default }]\n'), 1)), ['default h1', 'web h2']);
 });
 
-test('what the site names on this machine is started there, once for all its pools; other machines, DNS and https are left alone', () => {
+test('what the site names on this machine is started there, once for all its pools; other machines, DNS and TLS are left alone', () => {
   const site = siteOf(`
 version: 1
 pools:
   web: { hosts: [http://127.0.0.1:3001, { url: http://localhost, name: two }, http://10.0.0.7:3000, https://127.0.0.1:3443] }
+  rpc: { hosts: [h2://127.0.0.1:3004, h2+tls://127.0.0.1:3444, h2://10.0.0.7:3000] }
   api: { hosts: [{ url: http://127.0.0.1:3001, name: same }, dns+http://localhost:3002] }
 routes: [{ to: web }, { match: { path: /a }, to: api }]
 `);
-  assert.equal(brief(planDemoHosts(site, 2)), ['web+api 127.0.0.1-3001 3001', 'web two 80']);
+  assert.equal(brief(planDemoHosts(site, 2)), ['web+api 127.0.0.1-3001 3001', 'web two 80', 'rpc 127.0.0.1-3004 3004']);
 });
 
 test('an address where something listens already is left to it', () =>
