@@ -18,9 +18,6 @@ import { Http2Connections } from './http2-connections.js';
 import type { InFlight } from './in-flight.js';
 import { type LoadState, startLoad } from './load-headers.js';
 
-/** Idle connections kept to each host. */
-const MAX_IDLE_CONNECTIONS = 256;
-
 /** Dependencies and settings of a host. */
 export interface HostOptions {
   readonly keepIdleMs: number;
@@ -127,13 +124,7 @@ export class Host implements ConnectionOwner {
   }
 
   onIdle(connection: HostConnection): void {
-    if (
-      this.#isClosed ||
-      this.http2 !== undefined ||
-      this.idle.length >= MAX_IDLE_CONNECTIONS ||
-      connection.keepIdleMs <= 0 ||
-      this.addresses?.isCurrent(connection.peer) === false
-    ) {
+    if (this.#isClosed || this.http2 !== undefined || connection.keepIdleMs <= 0 || this.addresses?.isCurrent(connection.peer) === false) {
       connection.destroy();
       return;
     }
