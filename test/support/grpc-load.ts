@@ -1,4 +1,4 @@
-// Calls of gRPC without a pause in between: unary ones, and streams in one and in both directions that last for some time.
+// Calls of gRPC, one after the other: unary ones, and streams in one and in both directions that last for some time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GrpcClient, type RunningCall } from './grpc-client.js';
@@ -22,14 +22,20 @@ const PAUSE_MS = 5;
 /** Messages of a stream that goes both ways. */
 const TURNS = 10;
 
+/**
+ * As clients do by default: a stream that has not left them when GOAWAY comes, or that the server refused unprocessed, is
+ * sent again (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "transparent retries"). Nothing else is.
+ */
+const BY_DEFAULT = { 'grpc.enable_retries': 1 };
+
 /** Starts this many clients of each kind, each with a channel of its own to these balancers. */
 export function startGrpcLoad(ports: readonly [number, ...number[]], clients: number): GrpcCallLoad {
   const ended: Record<Kind, number> = { unary: 0, serverStream: 0, bidi: 0 };
   const failures: string[] = [];
-  let isStopping = false;
+  const stop = { isAsked: false };
 
   async function run(kind: Kind, client: GrpcClient): Promise<void> {
-    while (!isStopping) {
+    while (!stop.isAsked) {
       const { call, replies } = CALLS[kind](client);
       const { code, details, replies: got } = await call.end;
       if (code === 0 && got.length === replies) ended[kind]++;
@@ -39,12 +45,14 @@ export function startGrpcLoad(ports: readonly [number, ...number[]], clients: nu
     client.close();
   }
 
-  const running = (Object.keys(CALLS) as Kind[]).flatMap((kind) => Array.from({ length: clients }, () => run(kind, new GrpcClient(ports))));
+  const running = (Object.keys(CALLS) as Kind[]).flatMap((kind) =>
+    Array.from({ length: clients }, () => run(kind, new GrpcClient(ports, undefined, BY_DEFAULT))),
+  );
   return {
     ended: () => ({ ...ended }),
     failures,
     async stop() {
-      isStopping = true;
+      stop.isAsked = true;
       await Promise.all(running);
     },
   };
