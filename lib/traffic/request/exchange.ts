@@ -15,7 +15,7 @@ import { pick } from './pick.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { mayTryAgain, refusalOf } from './exchange-rules.js';
 import { codeOf } from './failure-code.js';
-import { type GrpcCall, grpcCallOf } from './grpc-call.js';
+import { type GrpcCall, grpcCallOf, timeoutLineOf } from './grpc-call.js';
 import { KeptBody } from './kept-body.js';
 import type { PoolLimit } from './pool-limit.js';
 import type { RoutedBy } from '../log/pick-log.js';
@@ -270,7 +270,10 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     if (host.http2 !== undefined && this.#client.head.framing !== 'none') this.#kept ??= new KeptBody();
     attempt.kept = this.#kept;
     attempt.preference = this.#preference;
-    attempt.ownLines = idLine(this.#client.requestId) + (this.#trace?.beginAttempt() ?? this.#client.head.trace?.lines ?? '');
+    attempt.ownLines =
+      idLine(this.#client.requestId) +
+      (this.#trace?.beginAttempt() ?? this.#client.head.trace?.lines ?? '') +
+      timeoutLineOf(this.call, nowMs);
     this.attempt = attempt;
     this.attempts++;
     this.#context.hosts.begin(host, attempt);

@@ -1,18 +1,26 @@
 // A call of gRPC as its exchange knows it: when its client stops waiting, and the status that the client got.
 
 import { type AnswerCode, statusOf } from '../wire/answers.js';
-import { grpcEndOf, grpcTimeoutMs, isGrpcCall, NO_GRPC_STATUS } from '../wire/grpc.js';
+import { grpcEndOf, grpcTimeoutLine, grpcTimeoutMs, isGrpcCall, NO_GRPC_STATUS } from '../wire/grpc.js';
 import type { RequestHead } from '../wire/request-head.js';
 
 /** A request that is a call. */
 export interface GrpcCall {
-  /** When the client stops waiting (process's clock); Infinity: it set no deadline. */
+  /** When its head arrived (process's clock). */
+  readonly startedMs: number;
+  /** When the client stops waiting; Infinity: it set no deadline. */
   readonly deadlineMs: number;
+}
+
+/** The line of a call for a host that is asked now, in place of the client's: what is left of its deadline, if some of it was spent here; else empty. */
+export function timeoutLineOf(call: GrpcCall | undefined, nowMs: number): string {
+  if (call === undefined || call.deadlineMs === Number.POSITIVE_INFINITY || nowMs <= call.startedMs) return '';
+  return grpcTimeoutLine(call.deadlineMs - nowMs);
 }
 
 /** The call that a request is; undefined for any other request. @param startedMs when its head arrived (process's clock) */
 export function grpcCallOf(head: RequestHead, startedMs: number): GrpcCall | undefined {
-  return isGrpcCall(head) ? { deadlineMs: startedMs + grpcTimeoutMs(head.headers) } : undefined;
+  return isGrpcCall(head) ? { startedMs, deadlineMs: startedMs + grpcTimeoutMs(head.headers) } : undefined;
 }
 
 /** What the end of a call is known by. */

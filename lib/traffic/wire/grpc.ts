@@ -53,6 +53,15 @@ export function grpcTimeoutMs(headers: readonly string[]): number {
   return Number.isNaN(timeoutMs) ? Number.POSITIVE_INFINITY : timeoutMs;
 }
 
+/** More digits are not allowed. */
+const MAX_TIMEOUT = 99_999_999;
+
+/** The line by which a host learns how long is left of a call, rounded up; with the line end before it. @param leftMs above 0 */
+export function grpcTimeoutLine(leftMs: number): string {
+  const ms = Math.ceil(leftMs);
+  return `\r\ngrpc-timeout: ${ms <= MAX_TIMEOUT ? `${ms}m` : `${Math.min(Math.ceil(leftMs / 60_000), MAX_TIMEOUT)}M`}`;
+}
+
 /**
  * The status in a host's trailers, or in the head of an answer without a body (trailers-only): 0 to 16, or UNKNOWN for
  * any other value; NO_GRPC_STATUS if there is none.

@@ -100,7 +100,7 @@ function add(fields: Map<string, string | string[]>, name: string, value: string
   else fields.set(name, ONE_LINE.has(name) ? `${before}, ${value}` : [before, value]);
 }
 
-/** Adds lines that were composed for HTTP/1, each with the line end before it. Their names are not among the other fields. */
+/** Adds lines that were composed for HTTP/1, each with the line end before it; they take the places of fields with their names. */
 function addLines(fields: OutgoingHttpHeaders, lines: string): void {
   for (let at = 2; at < lines.length; ) {
     const colon = lines.indexOf(':', at);

@@ -2,7 +2,7 @@
 // what logs, figures and traces say of them.
 
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http2';
+import { constants, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
@@ -17,6 +17,8 @@ import { until, withTempDir } from '../../support/brackets.js';
 import { attributesOf, withCollector } from '../../support/collector.js';
 import { SLOW_MS, type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { type GrpcClient, withGrpcClient } from '../../support/grpc-client.js';
+import { withHttp2Host } from '../../support/http2-host.js';
+import { withRawHost } from '../../support/raw-host.js';
 import { echoMethods, type GrpcHost, type GrpcMethods, withGrpcHost } from '../../support/grpc-host.js';
 
 const test = suite('failures of gRPC');
@@ -323,5 +325,58 @@ test('a call whose messages come seldom goes on for longer than --client-timeout
     },
     { clientTimeoutMs: 200, tunnelTimeoutMs: 3000 },
   ));
+
+test('a deadline that passes before a connection is there is no failure of the host', () =>
+  withRawHost(
+    () => undefined,
+    ({ url }) =>
+      withBalancer({ ...PLAIN, statics: [{ name: 'h', url: url.replace('http:', 'h2:') }] }, (each) =>
+        withGrpcClient(each.port, async (client) => {
+          const { code, details } = await client.unary('x', within('300m')).end;
+          assert.equal([code, details], [4, 'MEERCAT_DEADLINE_EXCEEDED: the deadline of the call has passed']);
+          assert.equal(errorsOf(each), [0, 0, 0]);
+        }),
+      ),
+  ));
+
+test('a host gets the timeout as it came, and what is left of it after another host was asked', () => {
+  const seen: string[] = [];
+  return withHttp2Host(
+    (stream, headers) => {
+      seen.push(String(headers['grpc-timeout'] ?? ''));
+      // It takes its time to refuse.
+      stream.on('data', () => void setTimeout(() => stream.close(constants.NGHTTP2_REFUSED_STREAM), 50));
+    },
+    (one) =>
+      withHttp2Host(
+        (stream, headers) => {
+          seen.push(String(headers['grpc-timeout'] ?? ''));
+          stream.resume();
+          stream.respond({ 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
+        },
+        (other) =>
+          withBalancer(
+            {
+              ...PLAIN,
+              statics: [
+                { name: 'one', url: one.url },
+                { name: 'other', url: other.url },
+              ],
+              retryBudgetPercent: 100,
+            },
+            ({ port }) =>
+              withGrpcClient(port, async (client) => {
+                // One of two calls comes to the host that refuses, and then to the other.
+                for (let i = 0; i < 2; i++) await client.unary('x', within('1M')).end;
+                assert.is(seen.length, 3);
+                assert.equal(seen.filter((timeout) => timeout === '1M').length, 2);
+                const left = seen.find((timeout) => timeout !== '1M') ?? '';
+                assert.match(left, /^\d+m$/);
+                assert.ok(Number.parseInt(left, 10) < 60_000 && Number.parseInt(left, 10) > 0, left);
+              }),
+          ),
+      ),
+  );
+});
 
 test.run();

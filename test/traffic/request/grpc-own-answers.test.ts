@@ -1,14 +1,14 @@
 // What a client of gRPC gets from a balancer itself: a status and a message in trailers-only answers, which logs and
 // figures know as the failures that they are.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, constants } from 'node:http2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openTable } from '../../../lib/table/layout.js';
 import { until, withTempDir } from '../../support/brackets.js';
 import { withBalancer } from '../../support/fleet.js';
-import { withGrpcClient } from '../../support/grpc-client.js';
+import { type RunningCall, withGrpcClient } from '../../support/grpc-client.js';
 import { PATHS } from '../../support/grpc-host.js';
 
 const test = suite('own answers to gRPC');
@@ -93,5 +93,47 @@ test('the access log has the status of HTTP and that of gRPC, and the pool count
       }),
     ),
   ));
+
+test('what the site refuses has a status of gRPC: no route, no host, a rate limit; a body of the site for them is not sent', () =>
+  withTempDir((dir) => {
+    const siteFile = `${dir}/site.yaml`;
+    writeFileSync(
+      siteFile,
+      `version: 1
+pools:
+  away:
+    respond: { status: 503, body: back soon, type: text/plain }
+  empty:
+    answers: { "503": { body: nobody here, type: text/plain } }
+routes:
+  - match: { path: ${PATHS.unary} }
+    to: away
+  - match: { path: ${PATHS.clientStream} }
+    to: empty
+  - match: { path: ${PATHS.serverStream} }
+    to: empty
+    rateLimit: { requests: 1, per: 1h, key: route }
+`,
+    );
+    return withBalancer({ ...PLAIN, siteFile }, ({ port, balancer }) =>
+      withGrpcClient(port, async (client) => {
+        const endOf = async ({ end }: RunningCall): Promise<readonly [number, string | undefined]> => {
+          const { code, details } = await end;
+          return [code, details.split(':')[0]];
+        };
+        // A fixed answer is sent as it is: the client translates its status.
+        assert.equal(await endOf(client.unary('x')), [14, 'Received HTTP status code 503']);
+        assert.equal(await endOf(client.clientStream()), [14, 'MEERCAT_NO_HOST']);
+        assert.equal(await endOf(client.serverStream('x')), [14, 'MEERCAT_NO_HOST']);
+        assert.equal(await endOf(client.serverStream('x')), [8, 'MEERCAT_RATE_LIMITED']);
+        assert.equal(await endOf(client.bidi()), [12, 'MEERCAT_NO_ROUTE']);
+        // As the same answers of HTTP do: 503 is an error, 429 and 404 are not.
+        assert.is(
+          openTable(balancer.table).poolErrors.reduce((sum, one) => sum + one, 0),
+          3,
+        );
+      }),
+    );
+  }));
 
 test.run();

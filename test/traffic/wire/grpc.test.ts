@@ -3,7 +3,15 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ANSWERS, type AnswerCode } from '../../../lib/traffic/wire/answers.js';
-import { grpcEndOf, grpcTimeoutMs, isGrpc, isGrpcCall, NO_GRPC_STATUS, readGrpcStatus } from '../../../lib/traffic/wire/grpc.js';
+import {
+  grpcEndOf,
+  grpcTimeoutLine,
+  grpcTimeoutMs,
+  isGrpc,
+  isGrpcCall,
+  NO_GRPC_STATUS,
+  readGrpcStatus,
+} from '../../../lib/traffic/wire/grpc.js';
 
 const test = suite('gRPC');
 
@@ -52,6 +60,20 @@ test('a call without a timeout, with a malformed one or with two has no limit', 
   assert.is(grpcTimeoutMs(['grpc-timeouts', '1S']), Number.POSITIVE_INFINITY);
   assert.is(grpcTimeoutMs(['grpc-timeout', '1S', 'grpc-timeout', '2S']), Number.POSITIVE_INFINITY);
   assert.is(grpcTimeoutMs(['grpc-timeout', 'x', 'grpc-timeout', '2S']), Number.POSITIVE_INFINITY);
+});
+
+test('what is left of a timeout is written so that it can be read again, and is never less', () => {
+  for (const [ms, line] of [
+    [0.001, '1m'],
+    [1, '1m'],
+    [1.2, '2m'],
+    [99_999_999, '99999999m'],
+    [100_000_000, '1667M'],
+    [1e15, '99999999M'],
+  ] as const) {
+    assert.is(grpcTimeoutLine(ms), `\r\ngrpc-timeout: ${line}`);
+    if (ms < 1e15) assert.ok(grpcTimeoutMs(['grpc-timeout', line]) >= ms);
+  }
 });
 
 test('a status is 0 to 16, and anything else is UNKNOWN', () => {
