@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../clock.js';
 import type { Count } from '../../table/counters.js';
-import { ALL_STREAMS, errorCodeOf, FRAME, FrameWalker, goawayFrame, nameOfError, PREFACE } from '../wire/http2-frames.js';
+import { ALL_STREAMS, errorCodeOf, FRAME, FrameWalker, goawayFrame, type Http2Error, nameOfError, PREFACE } from '../wire/http2-frames.js';
 import { BlockCheck } from './block-check.js';
 import { type Excess, FrameBudget, type FrameRules } from './frame-budget.js';
 import { endSoon, LINGER_BYTES } from './linger.js';
@@ -37,6 +37,9 @@ export class FrameGuard extends Duplex {
   /** The client is told that it is refused; what it still sends is discarded. */
   #isRefused = false;
   #discarded = 0;
+  /** node:http2 has sent a GOAWAY with an error. */
+  #hasSaidError = false;
+  /** `warn` was called, and its frame not sent. */
   #hasWarned = false;
 
   constructor(socket: Socket, options: GuardOptions) {
@@ -63,6 +66,13 @@ export class FrameGuard extends Duplex {
     // write its frames, and Node stops the process when that happens on a stream of ours.
     socket.on('end', () => this.destroy());
     socket.on('close', () => this.destroy());
+  }
+
+  /** The client has broken the protocol, as node:http2 says: ends the connection with this error. */
+  breakOff(error: Http2Error): void {
+    if (this.#isRefused) return;
+    this.#countError(error);
+    this.#end(error);
   }
 
   /** Tells the client to open no more streams; those that it opens until it reads this are still served. */
@@ -110,12 +120,11 @@ export class FrameGuard extends Duplex {
     }
     const preface = Math.min(this.#prefaceLeft, bytes.length);
     if (preface > 0 && !this.#isPreface(bytes.subarray(0, preface))) {
-      this.#options.count('http2_protocol_errors');
-      this.#options.onRefused('no HTTP/2 preface');
-      this.#end('PROTOCOL_ERROR');
+      this.breakOff('PROTOCOL_ERROR');
       return;
     }
-    if (!this.#received.walk(preface === 0 ? bytes : bytes.subarray(preface))) this.#refuse();
+    this.#received.walk(preface === 0 ? bytes : bytes.subarray(preface));
+    if (this.#excess !== undefined) this.#refuse(this.#excess);
     else if (!this.push(bytes)) this.#socket.pause();
   }
 
@@ -126,7 +135,8 @@ export class FrameGuard extends Duplex {
   }
 
   #afterWrite(): void {
-    if (this.#excess !== undefined) this.#refuse();
+    if (this.#excess !== undefined) this.#refuse(this.#excess);
+    else if (this.#hasSaidError) this.#end(undefined);
     else if (this.#hasWarned) this.#warnBetween();
   }
 
@@ -142,23 +152,29 @@ export class FrameGuard extends Duplex {
     else if (code === MALFORMED) this.#options.count('refused_http2_message');
   }
 
-  /** node:http2 ends the connection; a code other than NO_ERROR says that the client has broken the protocol. */
+  /** A GOAWAY of node:http2. With an error the connection must end (section 5.4.1), which node:http2 leaves to the client. */
   #onGoaway(code: number): void {
-    if (code === 0 || this.#isRefused) return;
-    this.#options.count('http2_protocol_errors');
-    this.#options.onRefused(`the client broke the protocol: ${nameOfError(code)}`);
+    if (code === 0) return;
+    this.#hasSaidError = true;
+    this.#countError(nameOfError(code));
   }
 
-  #refuse(): void {
-    const { counter, reason } = this.#excess as Excess;
+  #countError(error: string): void {
+    this.#options.count('http2_protocol_errors');
+    this.#options.onRefused(`the client broke HTTP/2: ${error}`);
+  }
+
+  #refuse({ counter, reason }: Excess): void {
     this.#options.count(counter);
     this.#options.onRefused(reason);
     this.#end('ENHANCE_YOUR_CALM');
   }
 
-  #end(error: 'ENHANCE_YOUR_CALM' | 'PROTOCOL_ERROR'): void {
+  /** @param error undefined: a GOAWAY was already sent */
+  #end(error: Http2Error | undefined): void {
     this.#isRefused = true;
-    if (this.#sent.isBetween && this.#socket.writable) this.#socket.write(goawayFrame(this.#budget.lastStreamId, errorCodeOf(error)));
+    if (error !== undefined && this.#sent.isBetween && this.#socket.writable)
+      this.#socket.write(goawayFrame(this.#budget.lastStreamId, errorCodeOf(error)));
     endSoon(this.#socket);
     this.destroy();
   }

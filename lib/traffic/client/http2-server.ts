@@ -10,6 +10,7 @@ import type { ClientFacts } from '../wire/headers.js';
 import type { Startable } from './client-side.js';
 import { FrameGuard } from './frame-guard.js';
 import { type Http2Context, Http2Session } from './http2-session.js';
+import { refuseWritesAfterEnd, watchErrors } from './node-session.js';
 
 /** Bytes of a request's body that may wait in one stream: as many as a connection to a host takes in one read. */
 const STREAM_WINDOW = 256 << 10;
@@ -62,6 +63,7 @@ export function createHttp2Server(
   let present: ServerHttp2Session | undefined;
   server.on('session', (session) => {
     present = session;
+    refuseWritesAfterEnd(session);
     session.setLocalWindowSize(CONNECTION_WINDOW);
   });
   server.on('sessionError', () => undefined);
@@ -72,6 +74,7 @@ export function createHttp2Server(
     server.emit('connection', guard);
     const session = present as ServerHttp2Session;
     present = undefined;
+    watchErrors(session, (error) => guard.breakOff(error));
     return new Http2Session(socket, guard, session, facts, context);
   };
 }
