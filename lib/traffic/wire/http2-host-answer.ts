@@ -1,6 +1,7 @@
 // The head of a host's answer over HTTP/2, read strictly (RFC 9113, section 8). node:http2 has refused what breaks the
 // rules of pseudo-headers, names in upper case, fields of a connection, and a body that is not as long as announced. Pure.
 
+import { STATUS_CODES } from 'node:http';
 import { isLoadHeader } from '../../learning/orca-header.js';
 import { parseLength, TOKEN_CHARS, VALUE_CHARS } from './grammar.js';
 import { describeSize, quote, quoteValue } from './reason-text.js';
@@ -62,7 +63,8 @@ export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded
   const framing: AnswerFraming = !hasBody || length === 0 ? 'none' : length > 0 ? 'length' : 'chunked';
   return {
     status,
-    reason: '',
+    // HTTP/2 has no reason phrase (RFC 9113, section 8.3.2). Not every client of HTTP/1 takes a status line without one.
+    reason: STATUS_CODES[status] ?? '',
     headers,
     framing,
     length: framing === 'length' ? length : 0,

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { until, withServer } from '../../support/brackets.js';
 import { withCertificates } from '../../support/certificates.js';
 import { withBalancer } from '../../support/fleet.js';
-import { ask, withRaw } from '../../support/http-client.js';
+import { ask, exchangeRaw, withRaw } from '../../support/http-client.js';
 import { answer, withHttp2Host } from '../../support/http2-host.js';
 import { withRawHost } from '../../support/raw-host.js';
 
@@ -22,6 +22,18 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<string> {
   for await (const bytes of stream) text += String(bytes);
   return text;
 }
+
+test('a client of HTTP/1 gets the usual reason phrase, which HTTP/2 does not have', () =>
+  withHttp2Host(
+    (stream, { ':path': path = '' }) => answer(stream, 'x', { ':status': Number(path.slice(1)) }),
+    (host) =>
+      withBalancer({ statics: [{ name: 'h', url: host.url }] }, async ({ port }) => {
+        for (const line of ['HTTP/1.1 200 OK', 'HTTP/1.1 404 Not Found', 'HTTP/1.1 299 ']) {
+          const text = await exchangeRaw(port, `GET /${line.split(' ')[1]} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+          assert.is(text.slice(0, text.indexOf('\r\n')), line);
+        }
+      }),
+  ));
 
 test('a host gets pseudo-headers, names in lower case and what is said of the client, and no field of a connection', async () => {
   const seen: (readonly string[])[] = [];
