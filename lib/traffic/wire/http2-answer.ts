@@ -33,8 +33,7 @@ export function http2AnswerFields(head: ResponseHead, { edit, setCookie, request
 
 /** Fields with those of one request added. */
 function withOwn(composed: Http2Fields, requestId: string, timing: AnswerTiming | undefined, setCookie: string | undefined): Http2Fields {
-  const fields: Http2Fields = Object.assign(noFields(), composed);
-  if (requestId !== '') fields['x-request-id'] = requestId;
+  const fields: Http2Fields = requestId === '' ? { ...composed } : { ...composed, 'x-request-id': requestId };
   if (timing !== undefined) addField(fields, 'server-timing', timing.serverTiming());
   if (setCookie !== undefined) addField(fields, 'set-cookie', setCookie);
   return fields;
@@ -54,7 +53,7 @@ export function http2InformationalFields(head: ResponseHead): Http2Fields {
 
 /** Trailers, which have passed the rules for them. */
 export function http2TrailerFields(trailers: readonly string[]): Http2Fields {
-  const fields = noFields();
+  const fields: Http2Fields = {};
   for (let i = 0; i < trailers.length; i += 2) addField(fields, (trailers[i] as string).toLowerCase(), trailers[i + 1] as string);
   return fields;
 }
@@ -72,23 +71,23 @@ export function http2OwnFields(
   return withOwn(fieldsOf(status, headers), requestId, timing, undefined);
 }
 
-/** Without a prototype, since names come from outside: `constructor` is one that may. */
-function noFields(): Http2Fields {
-  return Object.create(null) as Http2Fields;
-}
-
 function fieldsOf(status: number, headers: readonly string[]): Http2Fields {
-  const fields = noFields();
-  fields[':status'] = status;
+  const fields: Http2Fields = { ':status': status };
   for (let i = 0; i < headers.length; i += 2) addField(fields, (headers[i] as string).toLowerCase(), headers[i + 1] as string);
   return fields;
 }
 
 function addField(fields: Http2Fields, name: string, value: string): void {
-  const before = fields[name];
+  // Names come from outside: `constructor` is one that may.
+  const before = Object.hasOwn(fields, name) ? fields[name] : undefined;
   // A field that must be there once and is there twice says nothing certain: node:http2 refuses it, so the first one passes.
-  if (before === undefined) fields[name] = value;
-  else if (!SINGLE.has(name)) fields[name] = Array.isArray(before) ? [...before, value] : [String(before), value];
+  if (before === undefined) setField(fields, name, value);
+  else if (name !== '__proto__' && !SINGLE.has(name)) fields[name] = Array.isArray(before) ? [...before, value] : [String(before), value];
+}
+
+function setField(fields: Http2Fields, name: string, value: string): void {
+  if (name === '__proto__') Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true });
+  else fields[name] = value;
 }
 
 /** Fields of which node:http2 sends no more than one. */

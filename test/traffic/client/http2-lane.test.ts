@@ -135,7 +135,7 @@ test('answers without content have none: HEAD, 204 and 304; one connection serve
 test('what HTTP/1 has of a connection never reaches a client of HTTP/2, and repeated fields stay apart', () =>
   withRawHost(
     answerWith(
-      'HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nETag: "1"\r\nETag: "2"\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nConstructor: 1\r\n__proto__: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nETag: "1"\r\nETag: "2"\r\nContent-Length: 2\r\n\r\nok',
     ),
     ({ url }) =>
       withPlain(url, ({ port }) =>
@@ -143,6 +143,8 @@ test('what HTTP/1 has of a connection never reaches a client of HTTP/2, and repe
           const { headers, body } = await askHttp2(session);
           assert.is(body, 'ok');
           assert.equal(headers['set-cookie'], ['a=1', 'b=2']);
+          const raw = Object.fromEntries(Object.entries(headers));
+          assert.equal([raw['constructor'], Object.getOwnPropertyDescriptor(headers, '__proto__')?.value], ['1', '2']);
           assert.equal(
             [headers['x-hop'], headers.connection, headers['keep-alive'], headers.etag],
             [undefined, undefined, undefined, '"1"'],
