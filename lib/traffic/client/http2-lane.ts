@@ -106,11 +106,12 @@ export class Http2Lane implements ClientSide {
     this.#isWhole = stream.endAfterHeaders;
     // Its reason comes with `close`.
     stream.on('error', ignore);
+    stream.on('close', this.#onClose);
+    if (this.#isWhole) return;
     // `close` waits for what is unread; this does not.
     stream.on('aborted', this.#onAborted);
-    stream.on('close', this.#onClose);
     // They may come before the body is wanted.
-    if (!this.#isWhole) stream.on('trailers', this.#onTrailers);
+    stream.on('trailers', this.#onTrailers);
   }
 
   get facts(): ClientFacts {
