@@ -3,9 +3,10 @@
 
 import type { PageExchanges } from './console/page-bridge.js';
 import type { Log } from './log.js';
+import { poolOf } from './host-id.js';
 import type { Role } from './model.js';
 import type { Outbox } from './outbox.js';
-import type { StoredSite } from './site-model.js';
+import { DEFAULT_POOL, type StoredSite } from './site-model.js';
 import type { SiteSwitch } from './traffic/site-switch.js';
 import type { StartGate } from './start-gate.js';
 import type { NamedPool } from './table/pool-indexes.js';
@@ -64,7 +65,7 @@ export function listenToFleet({
         }
         if (message.added.length === 0) break;
         toFleet.post({ type: 'hosts-known' });
-        gate.onAnnounced();
+        gate.onAnnounced(message.added.some(({ name }) => poolOf(name) !== DEFAULT_POOL));
         break;
       case 'listed':
         gate.onListed();
@@ -96,6 +97,7 @@ export function listenToFleet({
         state.site = message.stored;
         siteSwitch.apply(message.version, message.site, message.pools);
         toFleet.post({ type: 'site-taken' });
+        if (message.site !== null) gate.onSite();
         break;
       case 'limits':
         siteSwitch.takeLimits(message);

@@ -7,11 +7,8 @@ import { SECOND } from './clock.js';
 /** Longest wait for the fleet thread: only a machine short of CPU needs more than a second. */
 const OPEN_WITHIN_MS = 15 * SECOND;
 
-/** Longest wait for a Redis that can't be reached, while no host is known. */
+/** Longest wait for a Redis that can't be reached, while no host, or not the site, is known. */
 const REDIS_WITHIN_MS = 2 * SECOND;
-
-/** Longest wait for Redis to say whether an operator took out one of the known hosts. */
-const WORDS_WITHIN_MS = 500;
 
 /** Longest wait for the name check, which the first heartbeat does, or which is skipped if Redis is unreachable. */
 const NAME_WITHIN_MS = 15 * SECOND;
@@ -27,6 +24,9 @@ export class StartGate {
   #hasHosts = false;
   #isAwaitingRedis = false;
   #isSynced = false;
+  /** Hosts of a site's pools are known and the site is not: no request could find them. */
+  #isSiteDue = false;
+  #hasSite = false;
   #isNameChecked = false;
   #isTimeOver = false;
   #isOpen = false;
@@ -64,11 +64,21 @@ export class StartGate {
     this.#timers.forEach(clearTimeout);
   }
 
-  /** The fleet thread has announced hosts; the reply is on its way. */
-  onAnnounced(): void {
+  /**
+   * The fleet thread has announced hosts; the reply is on its way.
+   * @param areOfSite whether one of them is in a pool that only a site has
+   */
+  onAnnounced(areOfSite = false): void {
     this.#unlisted++;
     this.#hasHosts = true;
-    setTimeout(() => this.onSynced(), WORDS_WITHIN_MS).unref();
+    this.#isSiteDue ||= areOfSite && !this.#hasSite;
+  }
+
+  /** A site is in force. */
+  onSite(): void {
+    this.#hasSite = true;
+    this.#isSiteDue = false;
+    this.#look();
   }
 
   /** The hosts of one announcement are now candidates. */
@@ -77,15 +87,16 @@ export class StartGate {
     this.#look();
   }
 
-  /** The fleet thread has read all that it can read for now. */
+  /** The fleet thread has read all that it can read for now: the site too, if there is one. */
   onSynced(): void {
     this.#isSynced = true;
+    this.#isSiteDue = false;
     this.#look();
   }
 
-  /** Redis can't be reached for now: with hosts there is nothing to wait for, without any it may come back in time. */
+  /** Redis can't be reached for now: with hosts there is nothing to wait for, without any, or without their site, it may come back in time. */
   onRedisLost(): void {
-    if (this.#hasHosts) {
+    if (this.#hasHosts && !this.#isSiteDue) {
       this.onSynced();
     } else if (!this.#isAwaitingRedis && !this.#isOpen) {
       this.#isAwaitingRedis = true;

@@ -70,11 +70,24 @@ test('announcements of a dead fleet thread are not waited for', async () => {
   assert.is(await isOpen(gate), true);
 });
 
-test('with candidates the gate does not wait for Redis', async () => {
+test('hosts of a site do not open the gate while the site is not known: not at once when Redis is lost, and not by themselves', async () => {
   const gate = named();
-  gate.onAnnounced();
+  gate.onAnnounced(true);
   gate.onListed();
-  await gate.opened;
+  gate.onRedisLost();
+  assert.is(await isOpen(gate), false);
+  gate.onSite();
+  assert.is(await isOpen(gate), false, 'the fleet thread has not synchronized');
+  gate.onRedisLost();
+  assert.is(await isOpen(gate), true);
+});
+
+test('hosts of pools without a site open the gate once all is read', async () => {
+  const gate = named();
+  gate.onAnnounced(true);
+  gate.onListed();
+  gate.onSynced();
+  assert.is(await isOpen(gate), true);
 });
 
 test('the gate stays closed until the name is checked, and returns its holder', async () => {

@@ -90,8 +90,7 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       void sendHeartbeat();
     },
     onDataLost(reason) {
-      // After the site that is known without Redis.
-      void site.started.then(() => table.afterSite(() => post({ type: 'redis-lost' })));
+      reportLost();
       names.onUnknown();
       limits.setRedisAway(true);
       redis.lost(reason);
@@ -290,13 +289,19 @@ export function startFleet(data: FleetThreadData, post: (message: FromFleet) => 
       candidacy.check();
     },
     onTerm: sawTerm,
-    onFirst() {
-      isHeartbeatDone = true;
-      reportSynced();
+    onFirst(isAnswered) {
+      isHeartbeatDone ||= isAnswered;
+      if (isAnswered) reportSynced();
+      else reportLost();
     },
   });
 
   const candidacy = new Candidacy({ columns, log, ring, redis, names, keyWatch, lease, heartbeats });
+
+  /** Reports that Redis can't be reached or does not answer, after the site that is known without it. */
+  function reportLost(): void {
+    void site.started.then(() => table.afterSite(() => post({ type: 'redis-lost' })));
+  }
 
   /** Reports once that both the table and the operators' settings were read, or could not be. */
   function reportSynced(): void {

@@ -28,8 +28,8 @@ export interface HeartbeatsOptions {
   /** The fleet as Redis has it; the name and what bars from mastership are settled after it, before the rest. */
   readonly onFleet: (fleet: FleetStanding) => void;
   readonly onTerm: (term: number, mastership: string) => void;
-  /** The first heartbeat was answered, or refused. */
-  readonly onFirst: () => void;
+  /** A heartbeat was answered, and the site was read: once; or was not: for each one before. */
+  readonly onFirst: (isAnswered: boolean) => void;
 }
 
 /** Sends heartbeats, one after the other. */
@@ -74,6 +74,7 @@ export class Heartbeats {
     const { client, clock, membership, redis, names, facts } = this.#options;
     const standing = facts();
     const sentAtMs = clock();
+    let isAnswered = false;
     try {
       const fleet = await membership.sendHeartbeat(standing);
       if (this.#isStopped) return;
@@ -82,6 +83,7 @@ export class Heartbeats {
       this.#take(fleet);
       // Whoever applied it waits to hear of it.
       if (await this.#options.site.take(fleet.siteMark)) void this.send();
+      isAnswered = this.#options.site.isRead;
       if (this.#isStopped) return;
       if (standing.role === 'master' && this.#untilPrune-- <= 0) {
         this.#untilPrune = 1;
@@ -95,8 +97,8 @@ export class Heartbeats {
       if (client.status === 'ready') names.onUnknown();
     }
     if (!this.#isFirst || client.status !== 'ready') return;
-    this.#isFirst = false;
-    this.#options.onFirst();
+    this.#isFirst = !isAnswered;
+    this.#options.onFirst(isAnswered);
   }
 
   #take(fleet: FleetStanding): void {

@@ -112,6 +112,11 @@ export class SiteSync {
     return this.#options.file?.saved ?? Promise.resolve();
   }
 
+  /** Whether what stands in Redis was read, at least once. */
+  get isRead(): boolean {
+    return this.#readAtMs > Number.NEGATIVE_INFINITY;
+  }
+
   /** What a heartbeat says of it. */
   get facts(): { readonly site: number | ''; readonly siteRefused: string } {
     return { site: this.#inForce?.version ?? '', siteRefused: this.#verdict.kind === 'refused' ? reasonFor(this.#verdict) : '' };
