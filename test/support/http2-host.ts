@@ -1,6 +1,7 @@
 // A host that speaks HTTP/2: a real server of node:http2, with what a test looks at.
 
 import {
+  constants,
   createSecureServer,
   createServer,
   type Http2Server,
@@ -33,13 +34,15 @@ export interface Http2Host {
 export interface Http2HostOptions extends ServerOptions {
   readonly tls?: TlsPair;
   readonly port?: number;
+  /** Of loopback; 127.0.0.1 by default. */
+  readonly address?: string;
 }
 
-/** Serves `handler` on a port of 127.0.0.1, then closes the server and every connection. */
+/** Serves `handler`, then closes the server and every connection. */
 export async function withHttp2Host<T>(
   handler: Http2Handler,
   fn: (host: Http2Host) => T | Promise<T>,
-  { tls, port: wanted = 0, ...options }: Http2HostOptions = {},
+  { tls, port: wanted = 0, address = '127.0.0.1', ...options }: Http2HostOptions = {},
 ): Promise<T> {
   const sessions: ServerHttp2Session[] = [];
   const open = new Set<ServerHttp2Session>();
@@ -56,14 +59,16 @@ export async function withHttp2Host<T>(
     session.on('error', () => undefined).once('close', () => open.delete(session));
   });
   server.on('sessionError', () => undefined);
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => {
     stream.on('error', () => undefined);
     stream.on('close', () => {
       if (stream.rstCode !== 0) resets.push(stream.rstCode);
     });
+    // Node's server resets a stream whose request was not read, and its END_STREAM may be lost then.
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) stream.resume();
     handler(stream, headers, raw);
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, address, resolve));
   const { port } = server.address() as AddressInfo;
   try {
     return await fn({

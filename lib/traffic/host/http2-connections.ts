@@ -34,6 +34,8 @@ export class Http2Connections implements Http2SessionOwner, Http2StreamOwner, Wa
   readonly #host: Http2Host;
   /** All that are not closed; those that are leaving too. */
   readonly #sessions: Http2HostSession[] = [];
+  /** Where the next search among them begins. */
+  #turn = 0;
   /** Requests that wait for a connection, in order. */
   readonly #waiting: Http2HostStream[] = [];
   /** What a new connection is expected to carry at once: what the last one could. */
@@ -80,11 +82,19 @@ export class Http2Connections implements Http2SessionOwner, Http2StreamOwner, Wa
     this.#open(nowMs);
   }
 
-  /** The ready connection with the fewest streams; undefined when all are full. */
+  /**
+   * The ready connection with the fewest streams; undefined when all are full. Of several, the oldest, so that those that
+   * are not needed any more become idle; if the host has a name, each in turn, since they may lead to different machines.
+   */
   #freest(): Http2HostSession | undefined {
+    const sessions = this.#sessions;
+    const { length } = sessions;
+    if (this.#host.connect.addresses !== undefined) this.#turn++;
     let best: Http2HostSession | undefined;
-    for (const session of this.#sessions)
+    for (let i = 0; i < length; i++) {
+      const session = sessions[(this.#turn + i) % length] as Http2HostSession;
       if (session.room > 0 && (best === undefined || session.streams.length < best.streams.length)) best = session;
+    }
     return best;
   }
 

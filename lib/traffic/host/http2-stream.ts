@@ -55,8 +55,8 @@ export class Http2HostStream implements HostSide, CarriedStream {
   #isReleased = false;
   #hasHead = false;
   #informational = 0;
-  /** Bytes that are missing from a body with Content-Length. */
-  #left = 0;
+  /** Bytes that have not come of a body with Content-Length; Infinity for others. */
+  #left = Number.POSITIVE_INFINITY;
   /** Parts of the answer that the user does not take yet. */
   readonly #held: Buffer[] = [];
   /** The host has ended its answer, which may still be held; later also: all of it has arrived here. */
@@ -261,7 +261,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
       return;
     }
     this.#hasHead = true;
-    this.#left = head.length;
+    if (head.framing === 'length') this.#left = head.length - this.#held.reduce((sum, { length }) => sum + length, 0);
     // Node tells of each frame by itself: whether a body has come with the head shows once all frames have been read.
     user.onHead(head, head.framing !== 'none');
     this.#hasArrived ||= isEnded;
@@ -278,6 +278,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
 
   #onData(bytes: Buffer): void {
     (this.#session as Http2HostSession).onAnswer();
+    this.#left -= bytes.length;
     if (this.#user === undefined) return;
     if (this.#mustHold) this.#held.push(bytes);
     else this.#pass(bytes, this.#user);
@@ -294,8 +295,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
   }
 
   #pass(bytes: Buffer, user: ConnectionUser): void {
-    this.#left -= bytes.length;
-    const isLast = this.#left === 0 && this.#hasArrived && this.#trailers.length === 0;
+    const isLast = this.#left === 0 && this.#hasArrived && this.#held.length === 0 && this.#trailers.length === 0;
     user.onBody(bytes, isLast);
     this.#flushSoon();
   }
@@ -338,6 +338,9 @@ export class Http2HostStream implements HostSide, CarriedStream {
 
   /** The stream is over: well, or not. */
   #onLost(): void {
+    // Node's own server may reset a stream without an error in place of ending it.
+    const isComplete = this.#left === 0 && this.#stream?.rstCode === NGHTTP2_NO_ERROR && !(this.#session as Http2HostSession).isClosed;
+    if (isComplete) this.#isWhole = true;
     if (this.#isWhole) {
       this.#onEnd();
       return;

@@ -154,6 +154,30 @@ for (const error of ['INTERNAL_ERROR', 'NO_ERROR', 'CANCEL'] as const satisfies 
   });
 }
 
+test('an answer with all bytes of its length is whole, also if the stream is reset without an error in place of its end', () =>
+  withActs(
+    [
+      (connection, streamId) => {
+        connection.send(
+          headersFrame(
+            streamId,
+            [
+              [':status', '200'],
+              ['content-length', '4'],
+            ],
+            0,
+          ),
+          dataFrame(streamId, 'four'),
+        );
+        connection.send(resetFrame(streamId, 'NO_ERROR'));
+      },
+    ],
+    async (each) => {
+      assert.is((await ask(each.port)).body, 'four');
+      assert.is(each.counter('hosts_reset'), 0);
+    },
+  ));
+
 test('a connection that is lost ends each of its streams once: what was silent is sent again, what was begun is cut off', () =>
   withActs(
     [
