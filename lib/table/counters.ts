@@ -71,6 +71,24 @@ export const COUNTERS = [
   'timeouts_deadline',
   'timeouts_tunnel',
   'timeouts_half_closed',
+  // Traffic: calls of gRPC by the status that the client got, in the order of their numbers.
+  'grpc_ok',
+  'grpc_cancelled',
+  'grpc_unknown',
+  'grpc_invalid_argument',
+  'grpc_deadline_exceeded',
+  'grpc_not_found',
+  'grpc_already_exists',
+  'grpc_permission_denied',
+  'grpc_resource_exhausted',
+  'grpc_failed_precondition',
+  'grpc_aborted',
+  'grpc_out_of_range',
+  'grpc_unimplemented',
+  'grpc_internal',
+  'grpc_unavailable',
+  'grpc_data_loss',
+  'grpc_unauthenticated',
   // Traffic: host failures, and reactions to them.
   'hosts_requests_http2',
   'hosts_connect_failed',
@@ -197,6 +215,9 @@ export const COUNTERS = [
 
 /** The name of a counter. */
 export type CounterName = (typeof COUNTERS)[number];
+
+/** The counters of calls of gRPC; the index is the status. */
+export const GRPC_COUNTERS: readonly CounterName[] = COUNTERS.filter((name) => name.startsWith('grpc_'));
 
 const INDEX = new Map<CounterName, number>(COUNTERS.map((name, index) => [name, index]));
 

@@ -65,6 +65,12 @@ export const COUNTER_FAMILIES: readonly CounterFamily[] = [
   { name: 'meercat_timeouts_total', help: 'Waits that ended by a timeout', labels: ['kind'], counters: named('timeouts_') },
   single('meercat_host_http2_requests_total', 'Requests sent to hosts over HTTP/2', 'hosts_requests_http2'),
   {
+    name: 'meercat_grpc_calls_total',
+    help: 'Calls of gRPC by the status that the client got',
+    labels: ['status'],
+    counters: named('grpc_'),
+  },
+  {
     name: 'meercat_host_failures_total',
     help: 'Failures of hosts, and their answers of 500 and above or with a status of gRPC that is a failure',
     labels: ['reason'],

@@ -25,7 +25,7 @@ import { schemeOf } from '../wire/client-scheme.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import { type AnswerTiming, idLine } from '../wire/own-lines.js';
 import type { PreparedAnswer } from '../wire/prepared-answers.js';
-import { countEnd, slowRequestOf } from './request-counts.js';
+import { countCall, countEnd, slowRequestOf } from './request-counts.js';
 import type { RequestTrace } from './request-trace.js';
 import { serverTimingOf } from './server-timing.js';
 import { waitFor, waitForPlace, whyBusy, whyLimited } from './waiting.js';
@@ -357,6 +357,7 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     const { accessLog, clock, ids, classes, isTrusted } = this.#context;
     const nowMs = this.outcome === 'ok' ? this.#endedMs : clock();
     countEnd(this.#context, this.#client, this, nowMs, false);
+    countCall(this.#context.count, this, this.#client);
     if (this.#context.slowest.isSlow(nowMs - this.startedMs)) this.#noteSlow(nowMs);
     accessLog?.write(recordOf(this, this.#client, nowMs, isTrusted));
     if (this.#failures !== undefined)

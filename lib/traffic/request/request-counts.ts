@@ -3,6 +3,7 @@
 
 import type { OwnSlowRequest } from '../../fleet-figures.js';
 import { isGrpcFailure } from '../../routing/ejection.js';
+import { type Count, GRPC_COUNTERS } from '../../table/counters.js';
 import { NO_POOL_INDEX, recordAnswer } from '../../table/traffic-cells.js';
 import type { ClientSide } from '../client/client-side.js';
 import type { ExchangeContext } from './exchange-context.js';
@@ -23,6 +24,13 @@ export function countEnd(
   // How long an upgrade or a stream lasts is its client's choice.
   const durationMs = attempt?.isProvenLong === true ? Number.NaN : nowMs - startedMs;
   recordAnswer(columns, pool === '' ? NO_POOL_INDEX : index, head.method, status, isError, durationMs, bytesIn, bytesOut);
+}
+
+/** Counts the status with which a call of gRPC ended; other requests, and calls whose client got none, are not counted. */
+export function countCall(count: Count, story: Story, { code }: ClientSide): void {
+  if (story.call === undefined) return;
+  const counter = GRPC_COUNTERS[grpcStatusOf(story, code)];
+  if (counter !== undefined) count(counter);
 }
 
 /** Whether the client lacks what it asked for, without its own fault: a deadline that has passed is its choice. */
