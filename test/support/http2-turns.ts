@@ -75,7 +75,8 @@ export async function withHttp2Target(overrides: Partial<BalancerConfig>, fn: (t
 
 const STILL: readonly Field[] = getFields().map(([name, value]) => [name, name === ':path' ? '/still' : value]);
 
-async function endOf(client: RawHttp2, streamId: number): Promise<number | string> {
+/** What ended a stream: the status of a whole answer, `CODE_OF_RESET` or another code, or the end of the connection. */
+export async function endOf(client: RawHttp2, streamId: number): Promise<number | string> {
   let end: number | string | undefined;
   await until(() => (end = lookForEnd(client, streamId)) !== undefined, { timeoutMs: 10_000, what: `the end of stream ${streamId}` });
   return end as number | string;

@@ -25,7 +25,7 @@ export interface RecordingHost {
 }
 
 const CLAIMS =
-  /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: (https?)\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=\1\nVia: 1\.[01] meercat-[0-9a-f]{8}(?=\n|$)/;
+  /\nX-Forwarded-For: 127\.0\.0\.1\nX-Forwarded-Proto: (https?)\n(?:X-Forwarded-Host: .*\n)?X-Forwarded-Port: \d+\nForwarded: for=127\.0\.0\.1;(?:host=".*";)?proto=\1\nVia: (?:1\.[01]|2\.0) meercat-[0-9a-f]{8}(?=\n|$)/;
 
 /**
  * A request in short: its line and headers, a line each, an empty line and the body if there is one, and then the
