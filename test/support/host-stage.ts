@@ -13,10 +13,13 @@ import { until } from './until.js';
 
 const GOOD = ok('good', 'Content-Length: 4');
 
+/** What a host's acts look at of a client: what came for the entry's request so far, and whether no more can come. */
+export type WatchedClient = Pick<RawClient, 'text' | 'isClosed'>;
+
 /** What is on stage now. */
-class Present {
+export class Present {
   acts: readonly HostAct[] = [];
-  client: RawClient | undefined;
+  client: WatchedClient | undefined;
   /** The connections on which the entry's request came, in order. */
   connections: RawConnection[] = [];
 
@@ -34,7 +37,7 @@ class Present {
     }
   };
 
-  async #act(connection: RawConnection, acts: readonly HostAct[], client: RawClient | undefined): Promise<void> {
+  async #act(connection: RawConnection, acts: readonly HostAct[], client: WatchedClient | undefined): Promise<void> {
     for (const act of acts) {
       if (act === 'seen') await until(() => client === undefined || client.text !== '' || client.isClosed, { everyMs: 2 });
       else if (act === 'end') connection.socket.end();

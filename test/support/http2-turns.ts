@@ -84,7 +84,8 @@ export async function endOf(client: RawHttp2, streamId: number): Promise<number 
 
 function lookForEnd({ frames, isClosed }: RawHttp2, streamId: number): number | string | undefined {
   const own = frames.filter((frame) => frame.streamId === streamId);
-  const status = own.flatMap(({ fields }) => fields).find(([name]) => name === ':status')?.[1];
+  // Informational heads come before.
+  const status = own.flatMap(({ fields }) => fields).findLast(([name]) => name === ':status')?.[1];
   const isEnded = own.some(({ type, flags }) => (type === FRAME.headers || type === FRAME.data) && (flags & FLAG.endStream) !== 0);
   if (status !== undefined && isEnded) return Number(status);
   const reset = own.find(({ type }) => type === FRAME.rstStream);

@@ -238,8 +238,8 @@ export class Http2Lane implements ClientSide {
 
   sendHead(head: ResponseHead, isBodyHere: boolean, edit: HeaderEdit | undefined, setCookie: string | undefined): void {
     if (head.status > MAX_STATUS) {
-      this.#isReplaced = true;
       this.answer('MEERCAT_BAD_RESPONSE');
+      this.#isReplaced = true;
       return;
     }
     const { requestId, timing } = this;
