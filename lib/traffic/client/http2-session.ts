@@ -70,7 +70,6 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     session.on('stream', ((stream: ServerHttp2Stream, _fields: unknown, _flags: unknown, pairs: readonly string[]) =>
       this.#onStream(stream, pairs)) as (stream: ServerHttp2Stream) => void);
     session.once('remoteSettings', () => this.#onBegun());
-    session.once('close', () => this.#closeSocket());
     socket.once('close', () => {
       context.deadlines.remove(this);
       context.onClosed(this);
@@ -156,7 +155,11 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     this.#lanes.delete(lane);
     if (this.#lanes.size > 0) return;
     this.idleSinceMs = this.context.clock();
-    if (this.#isClosing || this.#socket.destroyed) return;
+    if (this.#socket.destroyed) return;
+    if (this.#isClosing) {
+      this.#closeSocket();
+      return;
+    }
     if (this.#hasBegun) this.#patience.awaitNext(this.idleSinceMs);
     else this.#patience.awaitHead();
     this.watch(this.#patience);
@@ -242,7 +245,6 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     this.#isClosing = true;
     this.#patience.onHead();
     this.#session.close();
-    // Nothing is in flight: what is left to send has little time.
     if (this.#lanes.size === 0) this.#closeSocket();
   }
 
@@ -251,6 +253,7 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     this.#socket.destroy();
   }
 
+  /** Nothing is in flight any more: what is left to send has little time, and so has the client to close its side. */
   #closeSocket(): void {
     const timeout = startTimeout(LINGER_MS, () => this.#socket.destroy());
     this.#socket.once('close', () => timeout.clear());
