@@ -151,16 +151,6 @@ for (const { name, counter, first = [], unit, allowed = AT_ONCE - 10 } of ATTACK
     ));
 }
 
-test('a rapid reset that never waits costs hosts no more requests than the budget has', () =>
-  withTarget(({ port, inflight }, seen) =>
-    withRawHttp2(port, {}, async (attacker) => {
-      for (let n = 0; n < UNITS && !attacker.isClosed; n++) attacker.send(headersFrame(stream(n), HANG), resetFrame(stream(n), 'CANCEL'));
-      await attacker.closed();
-      await until(() => inflight().balancer === 0);
-      assert.ok(seen.length <= 2 * AT_ONCE, `${seen.length} requests came to the host`);
-    }),
-  ));
-
 test('an HPACK bomb ends its request; the connection and others go on', () =>
   withTarget(({ port, counter }, seen) =>
     withRawHttp2(port, {}, async (client) => {
@@ -191,7 +181,7 @@ test('a client that cancels no more than half of its requests is never refused',
 
 test('a client may acknowledge each frame of an answer, on its stream and the connection', () =>
   withServer(
-    (_, response) => void response.end('x'.repeat(4 << 20)),
+    (_, response) => void response.end('x'.repeat(1 << 20)),
     ({ url }) =>
       withBalancer({ statics: [{ name: 'h', url }], isH2cAccepted: true }, ({ port, counter }) =>
         withRawHttp2(port, {}, async (client: RawHttp2) => {
