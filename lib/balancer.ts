@@ -233,7 +233,7 @@ export async function startBalancer(
   const loopLag = watchLoopLag();
   shutdown.add(() => loopLag.close());
   const turnTimer = setInterval(() => {
-    setConnections(columns, traffic.connections);
+    setConnections(columns, traffic.connections, traffic.http2Connections);
     setLoopLag(columns, loopLag.take());
     const requests = slowest.take();
     if (requests.length > 0) toFleet.post({ type: 'slowest', requests });

@@ -55,6 +55,8 @@ export const TRAFFIC_TOTAL = {
   loopLagMeanMs: 3,
   loopLagP99Ms: 4,
   loopLagMaxMs: 5,
+  /** The open connections that speak HTTP/2. */
+  http2Connections: 6,
 } as const;
 
 const TRAFFIC_TOTAL_CELLS = 8;

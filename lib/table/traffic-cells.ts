@@ -98,9 +98,10 @@ export function countOpenRequests({ openRequests }: TableColumns, pool: number, 
   openRequests[pool] = (openRequests[pool] as number) + by;
 }
 
-/** Writes how many client connections are open. */
-export function setConnections({ trafficTotals }: TableColumns, count: number): void {
+/** Writes how many client connections are open, and how many of them speak HTTP/2. */
+export function setConnections({ trafficTotals }: TableColumns, count: number, http2Count: number): void {
   trafficTotals[TRAFFIC_TOTAL.connections] = count;
+  trafficTotals[TRAFFIC_TOTAL.http2Connections] = http2Count;
 }
 
 /** Writes how late the event loop that serves requests was in the last second: mean, 99th percentile and maximum, in ms. */

@@ -43,6 +43,8 @@ export interface Traffic {
   readonly port: number;
   /** Open connections of clients. */
   readonly connections: number;
+  /** Those of them that speak HTTP/2. */
+  readonly http2Connections: number;
   /** Lets requests through, first those that have been waiting. If it only begins to listen now, rejects as `startTraffic` does. */
   open(): Promise<void>;
   /** Stops accepting and lets requests in flight finish; after `timeoutMs`, aborts the rest and returns their number. */
@@ -133,14 +135,18 @@ export async function startTraffic({
     onClosed: (connection) => connections.delete(connection),
   };
 
+  let http2Connections = 0;
   const openHttp2 = createHttp2Server(config, {
     ...connectionContext,
     shell: createWebShell(),
     onLane: begin,
-    onClosed: (connection) => connections.delete(connection),
+    onClosed(connection) {
+      if (connections.delete(connection)) http2Connections--;
+    },
   });
 
   function onConnection(socket: Socket, facts: ClientFacts, isHttp2: boolean, resetTcp: () => void, first?: Buffer): void {
+    if (isHttp2) http2Connections++;
     connections.add(isHttp2 ? openHttp2(socket, facts) : new ClientConnection(socket, facts, connectionContext, resetTcp, first));
   }
 
@@ -194,6 +200,9 @@ export async function startTraffic({
     port: listener?.port ?? port,
     get connections() {
       return limits.count;
+    },
+    get http2Connections() {
+      return http2Connections;
     },
     async open() {
       listener ??= await listen();

@@ -97,6 +97,13 @@ export const REQUEST_METRICS: readonly MetricFamily<MetricsFacts>[] = [
     samples: (facts) => [{ labels: '', value: total(facts, 'connections') }],
   },
   {
+    name: 'meercat_http2_connections',
+    type: 'gauge',
+    labels: [],
+    help: 'Open connections of clients that speak HTTP/2',
+    samples: (facts) => [{ labels: '', value: total(facts, 'http2Connections') }],
+  },
+  {
     name: 'meercat_pool_panic',
     type: 'gauge',
     labels: ['pool'],

@@ -6,7 +6,9 @@ import * as assert from 'uvu/assert';
 import { until, withRedis, withServer } from '../../support/brackets.js';
 import { withCertificates } from '../../support/certificates.js';
 import { withBalancer } from '../../support/fleet.js';
-import { ask } from '../../support/http-client.js';
+import { ask, withRaw } from '../../support/http-client.js';
+import { askHttp2, withHttp2Client } from '../../support/http2-client.js';
+import { answer, withHttp2Host } from '../../support/http2-host.js';
 import { parseScrape } from '../../support/metrics-facts.js';
 import { countOpenMetrics, lintMetrics, PROMTOOL } from '../../support/prometheus.js';
 
@@ -33,6 +35,39 @@ test('requests of clients stand in /metrics, in both formats', () =>
         assert.match(String(open.headers['content-type']), /^application\/openmetrics-text/);
         assert.match(open.body, /\n# EOF\n$/);
         assert.is(parseScrape(open.body).values.get('meercat_requests_total{pool="default",code="200",method="GET"}'), 7);
+      }),
+  ));
+
+test('connections and requests over HTTP/2 stand beside all of them', () =>
+  withHttp2Host(
+    (stream) => answer(stream, 'hello'),
+    (host) =>
+      withBalancer({ statics: [{ name: 'h1', url: host.url }], isH2cAccepted: true }, async ({ balancer, port }) => {
+        const scrape = async (): Promise<ReadonlyMap<string, number>> =>
+          parseScrape((await ask(balancer.consolePort, { path: '/metrics' })).body).values;
+        const namesOf = ['meercat_connections', 'meercat_http2_connections'];
+        const areOpen = (connections: number, http2: number): Promise<boolean> =>
+          until(
+            async () => {
+              const values = await scrape();
+              return namesOf.map((name) => values.get(name)).join() === `${connections},${http2}`;
+            },
+            { what: `${connections} connections, ${http2} of HTTP/2` },
+          );
+        await withHttp2Client({ port }, (one) =>
+          withHttp2Client({ port }, async () => {
+            for (let i = 0; i < 3; i++) assert.is((await askHttp2(one)).status, 200);
+            await withRaw(port, async (raw) => {
+              raw.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+              await raw.receives(/hello/);
+              await areOpen(3, 2);
+            });
+          }),
+        );
+        await areOpen(0, 0);
+        const values = await scrape();
+        assert.is(values.get('meercat_requests_http2_total'), 3);
+        assert.is(values.get('meercat_host_http2_requests_total'), 4);
       }),
   ));
 

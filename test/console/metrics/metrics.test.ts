@@ -79,7 +79,7 @@ function busyFacts(over: Partial<MetricsFacts> = {}): MetricsFacts {
   recordAnswer(columns, NO_POOL_INDEX, 'GET', 404, false, 0.1, 0, 7);
   recordAnswer(columns, 0, 'GET', 0, true, 70_000, 0, 0);
   countOpenRequests(columns, 0, 1);
-  setConnections(columns, 17);
+  setConnections(columns, 17, 5);
   setLoopLag(columns, { meanMs: 1, p99Ms: 2, maxMs: 3 });
   for (let i = 0; i < 5; i++) recordAttempt(columns, 0);
   recordHostError(columns, 0);
@@ -104,6 +104,7 @@ test('requests are counted by pool, code and method, and what is unknown is _oth
   assert.equal(valuesOf(all, 'meercat_requests_in_flight'), { 'pool="default"': 1, 'pool="_none"': 0 });
   assert.equal(valuesOf(all, 'meercat_bytes_total'), { 'direction="in"': 15, 'direction="out"': 208 });
   assert.is(all.values.get('meercat_connections'), 17);
+  assert.is(all.values.get('meercat_http2_connections'), 5);
   assert.equal(valuesOf(all, 'meercat_event_loop_lag_p99_seconds'), { 'thread="traffic"': 0.002, 'thread="fleet"': 0 });
 });
 
