@@ -17,6 +17,8 @@ export interface DemoPlan {
   readonly pools: readonly string[];
   /** 0 for any free one. */
   readonly port: number;
+  /** Whether the site names it with `h2://`; it speaks both versions of HTTP. */
+  readonly isHttp2: boolean;
   /** Whether it joins the fleet by an agent; else the site names it. */
   readonly hasAgent: boolean;
 }
@@ -32,7 +34,7 @@ export function planDemoHosts(site: Site | null, perPool: number): DemoPlan[] {
       : site.pools.filter((pool) => pool.hosts.length === 0 && isUsed(site, pool.name)).map(({ name }) => name);
   let count = 0;
   const agents = bare.flatMap((pool) =>
-    Array.from({ length: perPool }, (): DemoPlan => ({ name: `h${++count}`, pools: [pool], port: 0, hasAgent: true })),
+    Array.from({ length: perPool }, (): DemoPlan => ({ name: `h${++count}`, pools: [pool], port: 0, isHttp2: false, hasAgent: true })),
   );
   const named = new Map<number, DemoPlan>();
   for (const pool of site?.pools ?? []) {
@@ -41,7 +43,13 @@ export function planDemoHosts(site: Site | null, perPool: number): DemoPlan[] {
       if (discovery !== 'none' || (protocol !== 'http:' && protocol !== 'h2:') || !THIS_MACHINE.has(hostname)) continue;
       const number = port === '' ? 80 : Number(port);
       const known = named.get(number);
-      named.set(number, { name: known?.name ?? name, pools: [...(known?.pools ?? []), pool.name], port: number, hasAgent: false });
+      named.set(number, {
+        name: known?.name ?? name,
+        pools: [...(known?.pools ?? []), pool.name],
+        port: number,
+        isHttp2: protocol === 'h2:',
+        hasAgent: false,
+      });
     }
   }
   return [...named.values(), ...agents];
@@ -91,7 +99,7 @@ export async function startDemo(plan: DemoPlan, isShowing: boolean, keep: Keep):
       },
     );
   });
-  return { ...plan, url: () => `http://127.0.0.1:${port}`, pid: () => pid };
+  return { ...plan, url: () => `${plan.isHttp2 ? 'h2' : 'http'}://127.0.0.1:${port}`, pid: () => pid };
 }
 
 /** The arguments of the agent beside a demo host, without those of the fleet. */

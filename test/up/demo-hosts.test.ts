@@ -39,7 +39,7 @@ test('an address where something listens already is left to it', () =>
   withServer(
     (_request, response) => void response.end(),
     async ({ url }) => {
-      const plan = { name: 'web-1', pools: ['web'], port: Number(new URL(url).port), hasAgent: false };
+      const plan = { name: 'web-1', pools: ['web'], port: Number(new URL(url).port), isHttp2: false, hasAgent: false };
       assert.is(
         await startDemo(plan, true, () => {
           throw new Error('started');
