@@ -85,8 +85,17 @@ function askOn(socket: Socket, headers: OutgoingHttpHeaders, body: Buffer, end: 
     body: Buffer.concat(chunks, bytes),
     isCut,
   });
-  stream.on('response', (fields) => {
+  // A reset without an error ends a stream of Node without a sign: only the end that the host itself has sent comes while
+  // the stream is open.
+  let isWhole = false;
+  const { push } = stream;
+  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    isWhole ||= chunk === null && !stream.closed;
+    return push.call(stream, chunk, encoding);
+  };
+  stream.on('response', (fields, flags) => {
     head = fields;
+    isWhole ||= (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
   });
   stream.on('trailers', (fields) => {
     trailers = fields;
@@ -97,7 +106,8 @@ function askOn(socket: Socket, headers: OutgoingHttpHeaders, body: Buffer, end: 
     if (bytes > MAX_ANSWER_BYTES) end(answer(true));
   });
   stream.on('error', () => end(undefined));
-  // A reset ends the body, too: its code tells.
-  stream.on('close', () => end(stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR ? answer(false) : undefined));
+  stream.on('close', () =>
+    end(isWhole && stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR ? answer(false) : undefined),
+  );
   if (body.length > 0) stream.end(body);
 }

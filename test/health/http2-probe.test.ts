@@ -126,6 +126,7 @@ const BROKEN: readonly (readonly [what: string, ...frames: readonly Buffer[]])[]
   ['half a body', GOOD_HEAD, dataFrame(1, 'half')],
   ['half a body and a reset', GOOD_HEAD, dataFrame(1, 'half'), resetFrame(1, 'INTERNAL_ERROR')],
   ['half a body and a CANCEL', GOOD_HEAD, dataFrame(1, 'half'), resetFrame(1, 'CANCEL')],
+  ['half a body and a reset without an error', GOOD_HEAD, dataFrame(1, 'half'), resetFrame(1, 'NO_ERROR')],
   ['a refusal', resetFrame(1, 'REFUSED_STREAM')],
   ['GOAWAY before the answer', goaway(0, 'NO_ERROR')],
   ['a block of header fields that is no HPACK', frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, Buffer.alloc(100, 0xff))],
