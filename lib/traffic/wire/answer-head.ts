@@ -34,7 +34,7 @@ export function answerHead(head: ResponseHead, { minorVersion, isChunked, isKept
   // Not among the lines that are kept for the next client.
   const cookie = setCookie === undefined ? '' : `\r\nSet-Cookie: ${setCookie}`;
   // A recipient adds a Date when it forwards an answer without one (RFC 9110, section 6.6.1).
-  return `${lines}${cookie}${ownLines}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
+  return `${lines}${cookie}${ownLines}${head.isEmptyUnsaid ? '\r\nContent-Length: 0' : ''}${head.hasDate ? '' : dateLine()}${isChunked ? '\r\nTransfer-Encoding: chunked' : ''}${isKept ? KEPT : CLOSED}\r\n\r\n`;
 }
 
 function passedLines(head: ResponseHead, passesTrailers: boolean, edit: HeaderEdit | undefined): string {

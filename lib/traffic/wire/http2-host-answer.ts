@@ -59,7 +59,9 @@ export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded
     headers.push(name, value);
   }
   if (status === 0) return 'no :status';
-  const hasBody = !isEnded && !isHead && status >= 200 && status !== 204 && status !== 304;
+  const mayHaveBody = !isHead && status >= 200 && status !== 204 && status !== 304;
+  if (mayHaveBody && isEnded && length > 0) return `content-length ${length}, and the answer ends`;
+  const hasBody = mayHaveBody && !isEnded;
   const framing: AnswerFraming = !hasBody || length === 0 ? 'none' : length > 0 ? 'length' : 'chunked';
   return {
     status,
@@ -73,6 +75,8 @@ export function readHttp2Answer(raw: readonly string[], isHead: boolean, isEnded
     loadAt,
     isStream,
     hasDate,
+    // The end of the stream says it in HTTP/2, and nothing would in HTTP/1.
+    isEmptyUnsaid: mayHaveBody && isEnded && length < 0,
     passed: undefined,
     passedWith: undefined,
   };

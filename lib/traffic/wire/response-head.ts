@@ -28,6 +28,8 @@ export interface ResponseHead {
   readonly isStream: boolean;
   /** Whether the host sent a Date. */
   readonly hasDate: boolean;
+  /** Whether the body is empty and no field says so: clients of HTTP/1 need a Content-Length. */
+  readonly isEmptyUnsaid: boolean;
   /** Status line and header lines as clients of HTTP/1.1 get them; undefined until `answerHead` composes them. */
   passed: string | undefined;
   /** The route's changes with which they were composed. */
@@ -142,6 +144,7 @@ export function readResponseHead(text: string, isHead: boolean): ResponseHead | 
     loadAt,
     isStream,
     hasDate,
+    isEmptyUnsaid: false,
     passed: undefined,
     passedWith: undefined,
     passedHttp2: undefined,

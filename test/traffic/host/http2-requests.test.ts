@@ -177,6 +177,30 @@ test('interim answers, HEAD, 204, 304 and an empty body are answered as a host o
       }),
   ));
 
+test('an empty answer that has no length ends for a client of HTTP/1 too, whose connection is kept', () =>
+  withHttp2Host(
+    (stream, { ':path': path = '' }) => stream.respond({ ':status': Number(path.slice(1)) }, { endStream: true }),
+    (host) =>
+      withBalancer({ statics: [{ name: 'h', url: host.url }] }, ({ port }) =>
+        withRaw(port, async (raw) => {
+          for (const status of ['200', '302', '404']) {
+            await raw.send(`GET /${status} HTTP/1.1\r\nHost: a\r\n\r\n`).receives(/\r\n\r\n$/);
+            assert.match(raw.text, new RegExp(`^HTTP/1.1 ${status} [^]*\r\nContent-Length: 0\r\n`));
+            raw.text = '';
+          }
+          for (const [method, status] of [
+            ['GET', '204'],
+            ['GET', '304'],
+            ['HEAD', '200'],
+          ] as const) {
+            await raw.send(`${method} /${status} HTTP/1.1\r\nHost: a\r\n\r\n`).receives(/\r\n\r\n$/);
+            assert.not.match(raw.text, /content-length/i, `${method} ${status}`);
+            raw.text = '';
+          }
+        }),
+      ),
+  ));
+
 test('a host is asked for 100 (Continue), and the client hears it', () =>
   withHttp2Host(
     async (stream, headers) => {
