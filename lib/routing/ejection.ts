@@ -73,6 +73,7 @@ export function evidenceOf(outcome: OutcomeKind, status: number, grpcStatus = -1
       return 'timeout';
     case 'bad-response':
       return 'bad_response';
+    case 'unsupported':
     case 'client-gone':
     case 'deadline':
       return null;

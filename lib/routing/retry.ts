@@ -13,6 +13,8 @@ export type OutcomeKind =
   | 'timeout'
   /** The host's response is not valid HTTP. */
   | 'bad-response'
+  /** The host does not speak the protocol that the client asks for in an upgrade: not a failure of the host. */
+  | 'unsupported'
   /** The client went away; never the host's fault. */
   | 'client-gone'
   /** The deadline that the client had set passed first; never the host's fault, which may have had no time at all. */

@@ -1,12 +1,10 @@
 // The key of a WebSocket's handshake in HTTP/1, which we make up for clients of HTTP/2: over HTTP/2 there is none (RFC 8441,
 // section 5). A host that accepts must answer it (RFC 6455, section 4.2.2).
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ResponseHead } from '../wire/response-head.js';
-
-/** Appended to the key before it is hashed: fixed by RFC 6455, section 1.3. */
-const PROTOCOL_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+import { websocketAcceptOf } from '../wire/websocket-accept.js';
 
 /** A value for Sec-WebSocket-Key: 16 random bytes. */
 export function makeKey(): string {
@@ -20,8 +18,7 @@ export function isAccepted(
 ): boolean {
   const keys = valuesOf(asked, 'sec-websocket-key');
   const accepts = valuesOf(answered, 'sec-websocket-accept');
-  const expected = createHash('sha1').update(`${keys[0]}${PROTOCOL_ID}`).digest('base64');
-  return keys.length === 1 && accepts.length === 1 && accepts[0] === expected;
+  return keys.length === 1 && accepts.length === 1 && accepts[0] === websocketAcceptOf(keys[0] as string);
 }
 
 function valuesOf(headers: readonly string[], name: string): string[] {

@@ -35,7 +35,9 @@ export type Loss =
   /** HTTP/2: the host ends the connection, and did not process this request (GOAWAY). */
   | 'goaway'
   /** HTTP/2: the host did not process this request (REFUSED_STREAM). */
-  | 'refused';
+  | 'refused'
+  /** HTTP/2: the host takes no WebSockets (RFC 8441); it was not asked. */
+  | 'unsupported';
 
 /** The user of a connection after a 101: bytes pass unparsed. */
 export interface TunnelSide {

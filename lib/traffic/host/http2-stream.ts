@@ -8,7 +8,7 @@ import type { Count } from '../../table/counters.js';
 import { writeBytes } from '../wire/buffers.js';
 import { nameOfError } from '../wire/http2-frames.js';
 import { readHttp2Trailers } from '../wire/http2-host-answer.js';
-import { http2RequestHeaders, http2Trailers, mayHaveTrailers } from '../wire/http2-host-request.js';
+import { http2RequestHeaders, http2Trailers, isWebSocketOffer, mayHaveTrailers, switchOf } from '../wire/http2-host-request.js';
 import type { ClientFacts, RequestRules } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ConnectionUser, Loss, TunnelSide } from './connection-user.js';
@@ -55,6 +55,8 @@ export class Http2HostStream implements HostSide, CarriedStream {
   #isReleased = false;
   #hasHead = false;
   #informational = 0;
+  /** It asks for a WebSocket. */
+  #isConnect = false;
   /** Bytes that have not come of a body with Content-Length; Infinity for others. */
   #left = Number.POSITIVE_INFINITY;
   /** Parts of the answer that the user does not take yet. */
@@ -98,7 +100,12 @@ export class Http2HostStream implements HostSide, CarriedStream {
   sendHead(facts: ClientFacts, rules: RequestRules): void {
     const session = this.#session as Http2HostSession;
     const head = this.#head as RequestHead;
-    const hasBody = head.framing !== 'none';
+    this.#isConnect = isWebSocketOffer(head);
+    if (this.#isConnect && !session.mayConnect) {
+      process.nextTick(() => this.#lose('unsupported', 'the host takes no WebSockets over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)'));
+      return;
+    }
+    const hasBody = head.framing !== 'none' || this.#isConnect;
     const waitForTrailers = mayHaveTrailers(head);
     this.#heardBefore = session.heard;
     this.#answersBefore = session.answers;
@@ -261,6 +268,11 @@ export class Http2HostStream implements HostSide, CarriedStream {
       return;
     }
     this.#hasHead = true;
+    if (this.#isConnect && head.status < 300 && !isEnded) {
+      user.onInformational(switchOf(head, this.#head as RequestHead));
+      for (const bytes of this.#held.splice(0)) this.#tunnel?.onHostBytes(bytes);
+      return;
+    }
     if (head.framing === 'length') this.#left = head.length - this.#held.reduce((sum, { length }) => sum + length, 0);
     // Node tells of each frame by itself: whether a body has come with the head shows once all frames have been read.
     user.onHead(head, head.framing !== 'none');
@@ -279,6 +291,10 @@ export class Http2HostStream implements HostSide, CarriedStream {
   #onData(bytes: Buffer): void {
     (this.#session as Http2HostSession).onAnswer();
     this.#left -= bytes.length;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.onHostBytes(bytes);
+      return;
+    }
     if (this.#user === undefined) return;
     if (this.#mustHold) this.#held.push(bytes);
     else this.#pass(bytes, this.#user);

@@ -4,6 +4,7 @@
 
 import { formatDuration } from '../../config/config.js';
 import { maySendAgain, type OutcomeKind } from '../../routing/retry.js';
+import type { CounterName } from '../../table/counters.js';
 import type { BodyReader, ClientListener, ClientSide } from '../client/client-side.js';
 import { AS_IT_CAME, type ForwardPlan } from '../wire/forward-plan.js';
 import { NO_GRPC_STATUS } from '../wire/grpc.js';
@@ -29,6 +30,17 @@ export interface AttemptOwner {
   onAttemptFault(error: unknown): void;
 }
 
+/** What counts a loss; one that is no failure of the host is not counted. */
+const COUNTERS_OF_LOSSES: Readonly<Record<Loss, CounterName | undefined>> = {
+  'connect-failed': 'hosts_connect_failed',
+  reset: 'hosts_reset',
+  stale: 'hosts_reset',
+  'bad-response': 'hosts_bad_response',
+  goaway: 'hosts_reset',
+  refused: 'hosts_reset',
+  unsupported: undefined,
+};
+
 /** What an attempt ends with after a loss. */
 const OUTCOMES: Readonly<Record<Loss, OutcomeKind>> = {
   'connect-failed': 'connect-failed',
@@ -37,6 +49,7 @@ const OUTCOMES: Readonly<Record<Loss, OutcomeKind>> = {
   'bad-response': 'bad-response',
   goaway: 'unprocessed',
   refused: 'unprocessed',
+  unsupported: 'unsupported',
 };
 
 /** One attempt. */
@@ -212,7 +225,8 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
     const { count } = this.#context;
     if ((loss === 'stale' || loss === 'goaway') && this.#sendAgain(loss)) return;
     this.reason = loss === 'stale' ? `a kept connection was closed: ${reason}` : reason;
-    count(loss === 'connect-failed' ? 'hosts_connect_failed' : loss === 'bad-response' ? 'hosts_bad_response' : 'hosts_reset');
+    const counter = COUNTERS_OF_LOSSES[loss];
+    if (counter !== undefined) count(counter);
     this.#fail(OUTCOMES[loss]);
   }
 

@@ -7,5 +7,5 @@ import type { AnswerCode } from '../wire/answers.js';
 export function codeOf(kind: OutcomeKind): AnswerCode {
   if (kind === 'timeout') return 'MEERCAT_HOST_TIMEOUT';
   if (kind === 'deadline') return 'MEERCAT_DEADLINE_EXCEEDED';
-  return kind === 'bad-response' ? 'MEERCAT_BAD_RESPONSE' : 'MEERCAT_HOST_UNREACHABLE';
+  return kind === 'bad-response' || kind === 'unsupported' ? 'MEERCAT_BAD_RESPONSE' : 'MEERCAT_HOST_UNREACHABLE';
 }

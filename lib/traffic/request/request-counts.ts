@@ -42,7 +42,9 @@ function isFailed(story: Story, { code, status }: ClientSide): boolean {
 
 /** Whether a host spoilt the request, whatever the client got before. */
 function isHostFailure(outcome: LoggedOutcome): boolean {
-  return outcome === 'connect-failed' || outcome === 'reset' || outcome === 'timeout' || outcome === 'bad-response';
+  return (
+    outcome === 'connect-failed' || outcome === 'reset' || outcome === 'timeout' || outcome === 'bad-response' || outcome === 'unprocessed'
+  );
 }
 
 /** A request that ended now, as one of the slowest. */

@@ -5,7 +5,10 @@ import type { OutgoingHttpHeaders } from 'node:http2';
 import { AS_IT_CAME } from './forward-plan.js';
 import { isGrpc } from './grpc.js';
 import { type ClientFacts, passedTrailers, requestHeaders, type RequestRules } from './headers.js';
+import { hasToken } from './grammar.js';
 import type { RequestHead } from './request-head.js';
+import type { ResponseHead } from './response-head.js';
+import { websocketAcceptOf } from './websocket-accept.js';
 
 /** Fields that belong to one connection of HTTP/1, and Host, which `:authority` replaces. TE passes, with its only value. */
 const NOT_PASSED: ReadonlySet<string> = new Set(['host', 'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
@@ -49,6 +52,18 @@ const ONE_LINE: ReadonlySet<string> = new Set([
   'x-content-type-options',
 ]);
 
+/** Whether the client offers a WebSocket, which hosts of HTTP/2 get as an extended CONNECT; they get no other offer. */
+export function isWebSocketOffer({ upgrade }: Pick<RequestHead, 'upgrade'>): boolean {
+  return upgrade !== undefined && hasToken(upgrade, 'websocket');
+}
+
+/** The answer with which a host has accepted an extended CONNECT, as HTTP/1 says it. */
+export function switchOf(accepted: ResponseHead, { headers: asked }: Pick<RequestHead, 'headers'>): ResponseHead {
+  const key = asked.find((_, i) => i % 2 === 1 && asked[i - 1]?.toLowerCase() === 'sec-websocket-key') ?? '';
+  const headers = [...accepted.headers, 'upgrade', 'websocket', 'sec-websocket-accept', websocketAcceptOf(key)];
+  return { ...accepted, status: 101, reason: 'Switching Protocols', headers, framing: 'none', length: 0, passed: undefined };
+}
+
 /** The headers that a host gets for a request. @param scheme of the connection to the host */
 export function http2RequestHeaders(
   head: RequestHead,
@@ -69,9 +84,17 @@ export function http2RequestHeaders(
     fields = { ...shared.forwardedHttp2 };
   }
   fields[':method'] = head.method;
+  if (isWebSocketOffer(head)) becomeConnect(fields);
   fields[':path'] = rewrite === undefined ? head.target : rewrite(head.target);
   if (ownLines !== '') addLines(fields, ownLines);
   return fields;
+}
+
+/** An extended CONNECT has no handshake of its own (RFC 8441, section 5). */
+function becomeConnect(fields: OutgoingHttpHeaders): void {
+  fields[':method'] = 'CONNECT';
+  fields[':protocol'] = 'websocket';
+  delete fields['sec-websocket-key'];
 }
 
 /** All but the method and the target, which take their places. */
