@@ -63,7 +63,7 @@ export const BALANCER_FLAGS: readonly FlagGroup[] = [
       {
         field: 'statics',
         flags: '--host <url[,name=NAME]>',
-        help: 'a host that runs already and has no agent; after dns+ all addresses of a DNS name, after srv+ the targets of a service; repeatable',
+        help: 'a host that runs already and has no agent, by http://, https://, or for HTTP/2 h2:// or h2+tls://; after dns+ all addresses of a DNS name, after srv+ the targets of a service; repeatable',
         shown: '',
         parse: parseStaticHost,
         isRepeatable: true,

@@ -149,7 +149,7 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
       {
         field: 'hostCa',
         flags: '--host-ca <file>',
-        help: "PEM certificate authorities for hosts with https:// (default: the system's)",
+        help: "PEM certificate authorities for hosts with https:// or h2+tls:// (default: the system's)",
         shown: '',
       },
       {
@@ -161,7 +161,7 @@ export const TRAFFIC_FLAGS: readonly FlagGroup[] = [
       {
         field: 'isHostInsecure',
         flags: '--host-insecure',
-        help: 'do not verify the certificates of hosts with https://: anyone on the way can read and change what passes',
+        help: 'do not verify the certificates of hosts with https:// or h2+tls://: anyone on the way can read and change what passes',
         shown: '',
       },
     ],

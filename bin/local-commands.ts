@@ -85,7 +85,7 @@ export function addAgent(program: Command, unknown: () => readonly UnknownVariab
     .addOption(redisFlag())
     .addOption(namespaceFlag())
     .addOption(
-      new Flag('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000', {
+      new Flag('--url <url>', 'where balancers reach the host, such as http://10.0.0.7:3000, or h2://10.0.0.7:3000 for HTTP/2', {
         parse: (text) => parseOrigin('--url', text),
         isNeeded: true,
       }),

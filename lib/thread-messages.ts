@@ -188,7 +188,7 @@ export interface ThreadConfig {
   readonly dnsServers: readonly string[];
   readonly site: SiteSource;
   readonly health: HealthRules;
-  /** For health checks of `https://` hosts. */
+  /** For health checks of hosts with TLS. */
   readonly tls: HostTls;
   /** Where spans are exported to; null: nowhere. */
   readonly otlp: OtlpTarget | null;

@@ -139,7 +139,7 @@ export interface TlsFiles {
   readonly tlsCerts: readonly string[];
   /** The keys of `tlsCerts`, in the same order. */
   readonly tlsKeys: readonly string[];
-  /** Certificate authorities for hosts with `https://`; empty: the system's usual ones. */
+  /** Certificate authorities for hosts with TLS; empty: the system's usual ones. */
   readonly hostCa: string;
   /** Hosts' certificates are not verified at all. */
   readonly isHostInsecure: boolean;
@@ -249,7 +249,7 @@ export const TRAFFIC_DEFAULTS = {
   isServerTimingSent: false,
 } as const satisfies TrafficConfig;
 
-/** How hosts with `https://` are verified; the content of the files, so that each thread can be handed it. */
+/** How hosts with TLS are verified; the content of the files, so that each thread can be handed it. */
 export interface HostTls {
   /** Certificate authorities as PEM text; undefined: the system's usual ones. */
   readonly ca: string | undefined;
