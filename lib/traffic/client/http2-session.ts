@@ -98,7 +98,21 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
 
   // Requests.
 
+  /** Node hands a stream out a little later than it reads it: by then its client may have broken the protocol, which ends it. */
   #onStream(stream: ServerHttp2Stream, pairs: readonly string[]): void {
+    if (stream.destroyed) {
+      stream.on('error', ignore);
+      return;
+    }
+    try {
+      this.#read(stream, pairs);
+    } catch (error) {
+      this.context.onFault(error);
+      this.destroy();
+    }
+  }
+
+  #read(stream: ServerHttp2Stream, pairs: readonly string[]): void {
     if (this.isMalformed(stream.id)) {
       this.#resetMalformed(stream, 'a field that no message may have');
       return;

@@ -242,6 +242,15 @@ test('section 5.4: errors', () =>
     },
   ]));
 
+test('section 5.4.1: an error right after a request that the balancer answers itself', () =>
+  runCases([
+    {
+      name: 'a refused method, and then a stream with an even number',
+      send: [headersFrame(1, getFields().with(0, [':method', 'TRACE'])), headersFrame(2, getFields())],
+      goaway: 'PROTOCOL_ERROR',
+    },
+  ]));
+
 test('section 7: error codes', () =>
   runCases([
     {
