@@ -257,13 +257,15 @@ function summarize(
   // Behind the #, which browsers keep to themselves.
   const token = consoleToken === '' ? '' : `#token=${consoleToken}`;
   const note = redis.kind === 'js-redis-server' ? ', a Redis in JavaScript: for trying out only' : '';
+  // Balancers take their other flags from variables, which they inherit.
+  const scheme = (process.env['MEERCAT_TLS_CERT'] ?? '') === '' ? 'http' : 'https';
   const named = demos.filter(({ hasAgent }) => !hasAgent);
   return [
-    `balancers  ${ports.map((port) => `http://127.0.0.1:${port}`).join('  ')}`,
+    `balancers  ${ports.map((port) => `${scheme}://127.0.0.1:${port}`).join('  ')}`,
     `dashboard  http://127.0.0.1:${(ports[0] as number) + CONSOLE_PORT_OFFSET}/.meercat/${token}`,
     `redis      ${options.redis === null ? redis.url : 'as given by --redis'} (${redis.kind}${note})`,
     ...(named.length > 0 ? [`demo hosts ${named.map((demo) => `${shownName(demo)} at ${demo.url()}`).join(', ')}, as the site says`] : []),
-    `try        ${site === null ? `curl 'http://127.0.0.1:${ports[0]}/work?ms=5'` : exampleCommand(site, ports[0] as number)}`,
+    `try        ${site === null ? `${curlFor(scheme)} '${scheme}://127.0.0.1:${ports[0]}/work?ms=5'` : exampleCommand(site, scheme, ports[0] as number)}`,
     ...(options.redis === null
       ? [`           npx meercat redis-cli --redis ${redis.url} hgetall ${shellWord(`${options.namespace}:master`)}`]
       : []),
@@ -271,12 +273,17 @@ function summarize(
 }
 
 /** A request that the site forwards, if one can be told from its routes. */
-function exampleCommand({ routes }: Site, port: number): string {
+function exampleCommand({ routes }: Site, scheme: string, port: number): string {
   const isPlain = ({ action, match }: SiteRoute): boolean =>
-    action.kind === 'forward' && match.headers.length + match.query.length + match.methods.length === 0 && match.scheme !== 'https';
+    action.kind === 'forward' && match.headers.length + match.query.length + match.methods.length === 0 && (match.scheme ?? scheme) === scheme;
   const match = routes.find(isPlain)?.match;
   const host = match?.hosts[0]?.replace('*', 'www');
-  return `curl -i ${host === undefined ? '' : `-H 'Host: ${host}' `}${shellWord(`http://127.0.0.1:${port}${match?.path?.value ?? '/'}`)}`;
+  return `${curlFor(scheme)} -i ${host === undefined ? '' : `-H 'Host: ${host}' `}${shellWord(`${scheme}://127.0.0.1:${port}${match?.path?.value ?? '/'}`)}`;
+}
+
+/** The command; a certificate of one's own for 127.0.0.1 is known to nobody. */
+function curlFor(scheme: string): string {
+  return scheme === 'https' ? 'curl -k' : 'curl';
 }
 
 /** A word as a shell takes it. */

@@ -81,16 +81,16 @@ test('under load a stop loses no request: what a connection does not serve is re
       let isStopped = false;
       const client = async (): Promise<void> => {
         const session = connect(`http://127.0.0.1:${port}`).on('error', () => undefined);
-        let isWarned = false;
-        session.once('goaway', () => (isWarned = true));
+        const warning = { hasCome: false };
+        session.once('goaway', () => (warning.hasCome = true));
         // A client that is warned opens no more streams.
-        while (!isWarned && !session.destroyed && !session.closed) {
+        while (!warning.hasCome && !session.destroyed && !session.closed) {
           // oxlint-disable-next-line no-await-in-loop -- one batch after the other
           await Promise.all(
             Array.from({ length: 20 }, () =>
               askHttp2(session).then(
                 () => answered++,
-                (error: Error) => isWarned || failed.push(error.message),
+                (error: Error) => warning.hasCome || failed.push(error.message),
               ),
             ),
           );

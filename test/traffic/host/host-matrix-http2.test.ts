@@ -173,15 +173,14 @@ for (const method of ['GET', 'POST']) {
             const faults: string[] = [];
             for (const [where, begin] of BEGUN) {
               for (const [how, end] of ENDS) {
-                let watched: WatchedClient;
+                const stream = nextStream();
+                const watched: WatchedClient = stream;
                 act = (connection, id) => {
                   connection.send(...begin(id));
                   // The head must have been passed on: before that another host may be asked.
                   void until(() => watched.text !== '', { everyMs: 2 }).then(() => end(connection, id));
                 };
                 requests = 0;
-                const stream = nextStream();
-                watched = stream;
                 const got = await stream.ask(method, '/entry');
                 if (typeof got === 'number' || requests !== 1) faults.push(`${where}, ${how}: ${got} over HTTP/2, ${requests} requests`);
                 requests = 0;
