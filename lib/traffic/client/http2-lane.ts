@@ -245,6 +245,8 @@ export class Http2Lane implements ClientSide {
     const { requestId, timing } = this;
     this.status = head.status;
     this.bytesOut = 0;
+    // Of an answer that broke off before it was sent: another host gives this one.
+    this.#gathered = undefined;
     this.#fields = http2AnswerFields(head, { edit, setCookie, requestId, timing });
     // A head that arrived with its body is held back until the body: if that is malformed, neither is sent.
     if (!isBodyHere && head.framing !== 'none') this.flush();

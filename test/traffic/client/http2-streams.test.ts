@@ -7,7 +7,7 @@ import { until, withServer } from '../../support/brackets.js';
 import { SLOW_MS, withBalancer } from '../../support/fleet.js';
 import { askHttp2, withHttp2Client } from '../../support/http2-client.js';
 import { dataFrame, headersFrame, postFields, resetFrame, withRawHttp2 } from '../../support/http2-frames.js';
-import { hasHead } from '../../support/proxy.js';
+import { answerWith, hasHead } from '../../support/proxy.js';
 import { withRawHost } from '../../support/raw-host.js';
 
 const test = suite('http2-streams');
@@ -208,5 +208,28 @@ test('an upload that its host does not read blocks no other one, and is taken on
       );
     },
   ));
+
+test('what came of an answer that broke off before it was sent is no part of the answer of the next host', () => {
+  const broken = answerWith('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nbroken\r\nno size\r\n', true);
+  const whole = answerWith('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole', true);
+  return withRawHost(broken, (one) =>
+    withRawHost(whole, (other) =>
+      withBalancer(
+        {
+          statics: [
+            { name: 'a', url: one.url },
+            { name: 'b', url: other.url },
+          ],
+          ...PLAIN,
+        },
+        ({ port, counter }) =>
+          withHttp2Client({ port }, async (session) => {
+            for (let i = 0; i < 4; i++) assert.is((await askHttp2(session)).body, 'whole');
+            assert.ok(counter('requests_retried') > 0);
+          }),
+      ),
+    ),
+  );
+});
 
 test.run();
