@@ -126,6 +126,8 @@ export class Http2RequestReader {
     if (isConnect && protocol === undefined) return REFUSALS.method;
     if (protocol !== undefined && (!isConnect || !hasBody))
       return malformed(isConnect ? 'a CONNECT that ends at once' : ':protocol without CONNECT');
+    // It has no content (RFC 9110, section 9.3.6): a host of HTTP/1 would wait for it, and take the next request for it.
+    if (protocol !== undefined && read.contentLength !== undefined) return malformed('a content-length with CONNECT');
     const problem = whyBadTarget(scheme, path, method) ?? whyBadLength(read, hasBody);
     if (problem !== undefined) return malformed(problem);
     const headers = withHostFirst(read.headers, read.host, authority, scheme as Scheme);
@@ -151,7 +153,15 @@ export class Http2RequestReader {
     const refusal = checkMethod('GET', this.#rules) ?? this.#checkTarget(target);
     if (refusal !== undefined) return refusal;
     const headers = [...withoutKey(fields.headers), 'sec-websocket-key', this.#makeKey()];
-    return new ReadHead('GET', target, '2.0', { ...fields, headers, framing: 'none', length: 0, upgrade: 'websocket', isShared: false });
+    return new ReadHead('GET', target, '2.0', {
+      ...fields,
+      headers,
+      framing: 'none',
+      length: 0,
+      upgrade: 'websocket',
+      expectsContinue: false,
+      isShared: false,
+    });
   }
 
   #checkTarget(target: string): Refusal | undefined {

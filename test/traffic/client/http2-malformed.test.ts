@@ -16,6 +16,8 @@ const AUTHORITY: Field = [':authority', 'x'];
 const GET: readonly Field[] = [METHOD, SCHEME, PATH, AUTHORITY];
 const POST: readonly Field[] = [[':method', 'POST'], SCHEME, PATH, AUTHORITY];
 
+const WEBSOCKET: readonly Field[] = [[':method', 'CONNECT'], [':protocol', 'websocket'], SCHEME, PATH, AUTHORITY];
+
 const withPath = (path: string): Field[] => [METHOD, SCHEME, [':path', path], AUTHORITY];
 const withMethod = (method: string): Field[] => [[':method', method], SCHEME, PATH, AUTHORITY];
 const withAuthority = (authority: string): Field[] => [METHOD, SCHEME, PATH, [':authority', authority]];
@@ -63,7 +65,9 @@ const RESET: readonly (readonly [name: string, fields: readonly Field[], turn?: 
   ['a pseudo-header after a header', [METHOD, SCHEME, ['a', 'b'], PATH, AUTHORITY]],
   ['a pseudo-header of answers', [...GET, [':status', '200']]],
   ['an unknown pseudo-header', [...GET, [':unknown', 'x']]],
-  ['an extended CONNECT that ends at once', [[':method', 'CONNECT'], [':protocol', 'websocket'], SCHEME, PATH, AUTHORITY]],
+  ['an extended CONNECT that ends at once', WEBSOCKET],
+  ['an extended CONNECT with a content-length', [...WEBSOCKET, ['content-length', '2']], { body: 'ok' }],
+  ['an extended CONNECT with a content-length of 0', [...WEBSOCKET, ['content-length', '0']], { body: '' }],
   ['connection', [...GET, ['connection', 'close']]],
   ['transfer-encoding', [...POST, ['transfer-encoding', 'chunked']]],
   ['upgrade', [...GET, ['upgrade', 'websocket']]],
