@@ -275,7 +275,9 @@ function summarize(
 /** A request that the site forwards, if one can be told from its routes. */
 function exampleCommand({ routes }: Site, scheme: string, port: number): string {
   const isPlain = ({ action, match }: SiteRoute): boolean =>
-    action.kind === 'forward' && match.headers.length + match.query.length + match.methods.length === 0 && (match.scheme ?? scheme) === scheme;
+    action.kind === 'forward' &&
+    match.headers.length + match.query.length + match.methods.length === 0 &&
+    (match.scheme ?? scheme) === scheme;
   const match = routes.find(isPlain)?.match;
   const host = match?.hosts[0]?.replace('*', 'www');
   return `${curlFor(scheme)} -i ${host === undefined ? '' : `-H 'Host: ${host}' `}${shellWord(`${scheme}://127.0.0.1:${port}${match?.path?.value ?? '/'}`)}`;

@@ -59,7 +59,7 @@ const PSEUDO: ReadonlyMap<string, keyof Pseudo> = new Map([
 
 /**
  * Reads the heads of one connection. Clients repeat their fields: if all but method and path equal those of the last
- * head without a body, its fields are reused, and with them the lines that hosts of HTTP/1 get.
+ * head, and both have a body or none, its fields are reused, and with them what hosts get of them.
  */
 export class Http2RequestReader {
   readonly #rules: HeadRules;
@@ -72,6 +72,7 @@ export class Http2RequestReader {
   /** The size of the known head, without its method and path. */
   #knownSize = 0;
   #fields: SharedFields | undefined;
+  #hasBody = false;
 
   /** @param makeKey a random value for Sec-WebSocket-Key */
   constructor(rules: HeadRules, makeKey: () => string) {
@@ -87,7 +88,7 @@ export class Http2RequestReader {
    */
   read(pairs: readonly string[], hasBody: boolean): Http2Head {
     const known = this.#fields;
-    if (known !== undefined && !hasBody && this.#isKnown(pairs)) {
+    if (known !== undefined && hasBody === this.#hasBody && this.#isKnown(pairs)) {
       const method = pairs[this.#methodAt] as string;
       const path = pairs[this.#pathAt] as string;
       const { maxHeaderSize, maxUrlSize } = this.#rules;
@@ -144,7 +145,7 @@ export class Http2RequestReader {
     if (protocol !== undefined) return protocol === 'websocket' ? this.#readWebSocket(target, fields) : REFUSALS.method;
     const refusal = checkMethod(method, rules) ?? this.#checkTarget(target) ?? checkLength(fields, rules);
     if (refusal !== undefined) return refusal;
-    if (fields.isShared) this.#remember(pairs, fields, read.size - method.length - target.length);
+    if (fields.isShared) this.#remember(pairs, fields, hasBody, read.size - method.length - target.length);
     return new ReadHead(method, target, '2.0', fields);
   }
 
@@ -168,8 +169,9 @@ export class Http2RequestReader {
     return this.#methodAndTarget.test(`GET ${target}`) ? checkTargetBytes(target, this.#rules) : REFUSALS.target;
   }
 
-  #remember(pairs: readonly string[], fields: SharedFields, size: number): void {
+  #remember(pairs: readonly string[], fields: SharedFields, hasBody: boolean, size: number): void {
     this.#known = pairs;
+    this.#hasBody = hasBody;
     this.#fields = fields;
     this.#knownSize = size;
     this.#methodAt = pairs.indexOf(':method') + 1;

@@ -182,7 +182,8 @@ export function readMeaning(
     requestId: requestIds === 1 && isRequestId(requestId) ? requestId : undefined,
     trace: traceParents === 1 ? readTraceContext(traceParent as string, traceState) : undefined,
     droppedNames,
-    isShared: framing === 'none' && offers === undefined && host !== undefined,
+    // A length belongs to one request.
+    isShared: (framing === 'none' || hasBody === true) && length <= 0 && offers === undefined && host !== undefined,
     ...NOT_COMPOSED,
   };
 }
