@@ -36,6 +36,9 @@ export interface SpecCase extends Expectation {
   readonly check?: (client: RawHttp2) => unknown;
 }
 
+/** Whether node:http2 ignores priorities, as RFC 9113, section 5.3.2 lets it: from Node 22 on, also those that are malformed. */
+export const ARE_PRIORITIES_IGNORED = Number.parseInt(process.versions.node, 10) >= 22;
+
 /** The streams that a client may have open in the cases. */
 export const MAX_STREAMS = 4;
 

@@ -72,7 +72,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'made you reset: bodies that break their Content-Length',
     counter: 'http2_refused_made_reset',
-    unit: (n) => [headersFrame(stream(n), postFields(['content-length', '1']), 0), dataFrame(stream(n), 'xy', true)],
+    unit: (n) => [headersFrame(stream(n), postFields(['content-length', '3']), 0), dataFrame(stream(n), 'xy', true)],
   },
   {
     name: 'requests above the limit that the client does not acknowledge',
