@@ -42,9 +42,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
 
 /**
- * Whether the request may be retried on another host: before the first byte to the client, and only if it is safe. It
- * is safe if the host has seen nothing of it or says that it did not process it (RFC 9113, section 8.7), and otherwise for an idempotent request without a
- * body. So no POST is ever delivered twice.
+ * Whether the request may be retried, on another host if there is one: before the first byte to the client, and only if it
+ * is safe. It is safe if the host has seen nothing of it or says that it did not process it (RFC 9113, section 8.7), and
+ * otherwise for an idempotent request without a body. So no POST is ever delivered twice.
  */
 export function mayRetry({ outcome, hasStarted, method, hasBody, isBodyTaken, attempts, maxAttempts }: Attempted): boolean {
   if (hasStarted || isBodyTaken || attempts >= maxAttempts) return false;

@@ -32,8 +32,10 @@ export type Loss =
   /** The connection was reused, and ended before the first byte of this request's answer. */
   | 'stale'
   | 'bad-response'
-  /** HTTP/2: the host ends the connection, and did not process this request (GOAWAY). */
+  /** HTTP/2: the host ends the connection, and did not process this request, but others before it (GOAWAY). */
   | 'goaway'
+  /** The same, and it processed none. */
+  | 'goaway-unused'
   /** HTTP/2: the host did not process this request (REFUSED_STREAM). */
   | 'refused'
   /** HTTP/2: the host takes no WebSockets (RFC 8441); it was not asked. */

@@ -152,6 +152,11 @@ export class Http2HostSession {
     return this.#reason || this.#goaway || 'closed by the host';
   }
 
+  /** Whether the host may have processed a request, as far as it has said. */
+  get hasServed(): boolean {
+    return this.#requests > 0 && this.#lastId > 0;
+  }
+
   /** Whether the host has said that it did not process this stream. */
   isUnprocessed(id: number): boolean {
     return id > this.#lastId;

@@ -112,7 +112,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
     const stream = session.request(http2RequestHeaders(head, facts, rules, this.#owner.scheme), { endStream: !hasBody, waitForTrailers });
     if (stream === undefined) {
       this.hasRefusedWrite = true;
-      process.nextTick(() => this.#lose('stale', session.reason));
+      process.nextTick(() => this.#loseUnprocessed(session));
       return;
     }
     this.#owner.count('hosts_requests_http2');
@@ -368,12 +368,16 @@ export class Http2HostStream implements HostSide, CarriedStream {
     const stream = this.#stream;
     const session = this.#session as Http2HostSession;
     const code = stream?.rstCode ?? NGHTTP2_NO_ERROR;
-    if (session.isUnprocessed(stream?.id ?? 0)) this.#lose('goaway', `${session.reason} before this request`);
+    if (session.isUnprocessed(stream?.id ?? 0)) this.#loseUnprocessed(session);
     else if (session.isClosed) this.#lose(this.#isStale(session) ? 'stale' : 'reset', session.reason);
     else if (code === NGHTTP2_REFUSED_STREAM) this.#lose('refused', 'the host refused the stream (REFUSED_STREAM)');
     else if (MALFORMED.has(code))
       this.#lose('bad-response', `malformed, or too long for --max-response-header-size (${nameOfError(code)})`);
     else this.#lose('reset', `RST_STREAM with ${nameOfError(code)}`);
+  }
+
+  #loseUnprocessed(session: Http2HostSession): void {
+    this.#lose(session.hasServed ? 'goaway' : 'goaway-unused', `${session.reason} before this request`);
   }
 
   /** Whether the connection, which had answered others, was silent since this request was sent. */

@@ -37,6 +37,7 @@ const COUNTERS_OF_LOSSES: Readonly<Record<Loss, CounterName | undefined>> = {
   stale: 'hosts_reset',
   'bad-response': 'hosts_bad_response',
   goaway: 'hosts_reset',
+  'goaway-unused': 'hosts_reset',
   refused: 'hosts_reset',
   unsupported: undefined,
 };
@@ -48,6 +49,7 @@ const OUTCOMES: Readonly<Record<Loss, OutcomeKind>> = {
   stale: 'reset',
   'bad-response': 'bad-response',
   goaway: 'unprocessed',
+  'goaway-unused': 'unprocessed',
   refused: 'unprocessed',
   unsupported: 'unsupported',
 };
@@ -223,7 +225,7 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   onHostLost(loss: Loss, reason: string): void {
     const { count } = this.#context;
-    if ((loss === 'stale' || loss === 'goaway') && this.#sendAgain(loss)) return;
+    if ((loss === 'stale' || loss === 'goaway' || loss === 'goaway-unused') && this.#sendAgain(loss)) return;
     this.reason = loss === 'stale' ? `a kept connection was closed: ${reason}` : reason;
     const counter = COUNTERS_OF_LOSSES[loss];
     if (counter !== undefined) count(counter);
@@ -232,22 +234,25 @@ export class Attempt implements ConnectionUser, ClientListener, BodyReader {
 
   /**
    * The host had already closed a kept connection, or ends it without having processed the request, which is not a
-   * failure: sends the request on another one, once and if that is safe (for GOAWAY: gRFC A6, transparent retries).
+   * failure: sends the request on another one, if that is safe (for GOAWAY: gRFC A6, transparent retries). Once, but
+   * after a connection that processed other requests again until the connect timeout has passed since the attempt began:
+   * many requests may have waited for the few that each of the host's connections takes.
    */
-  #sendAgain(loss: 'stale' | 'goaway'): boolean {
+  #sendAgain(loss: 'stale' | 'goaway' | 'goaway-unused'): boolean {
     const client = this.#client;
     const { method, framing } = client.head;
     // An empty chunked body may have been taken too: its end can't be read twice.
     const isBodyTaken = this.kept?.isComplete !== true && (client.isBodyTaken || (framing !== 'none' && this.#isRequestSent));
-    const isUndelivered = this.#isUndelivered || loss === 'goaway';
-    if (this.#isSettled || this.#isSentAgain || this.host.isRemoved || !maySendAgain(method, isBodyTaken, isUndelivered)) return false;
-    const { hosts, count, clock } = this.#context;
+    const isUndelivered = this.#isUndelivered || loss !== 'stale';
+    if (this.#isSettled || this.host.isRemoved || !maySendAgain(method, isBodyTaken, isUndelivered)) return false;
+    const { hosts, count, clock, timeouts } = this.#context;
+    const nowMs = clock();
+    if (this.#isSentAgain && (loss !== 'goaway' || nowMs - this.startedAtMs >= timeouts.connectTimeoutMs)) return false;
     count(loss === 'stale' ? 'retries_stale_connection' : 'retries_unprocessed');
     this.#isSentAgain = true;
     this.#isUndelivered = this.#isRequestSent = false;
     // Until the head is out on the new connection.
     client.stopBody();
-    const nowMs = clock();
     hosts.turns.toHost(this, this.host.slot, nowMs);
     this.#use(loss === 'stale' ? hosts.connect(this.host) : hosts.take(this.host, client.head, nowMs));
     return true;

@@ -228,8 +228,8 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
       this.#refuseLate();
       return;
     }
-    const attempt = this.attempts + 1;
-    const host = pick(this.#context, nowMs, this.#excluded, this.#cost, this.#number, attempt, this.#isLongLived, this.#preference);
+    // A host that did not process the request may get it again, if there is no other.
+    const host = this.#hostBut(this.#excluded, nowMs) ?? (this.outcome === 'unprocessed' ? this.#hostBut(-1, nowMs) : undefined);
     if (host === undefined) {
       if (this.attempts === 0) this.#context.count('requests_refused_no_host');
       this.#refuse(this.#lastWrong, this.attempts === 0 ? 'no host can be picked: all are down or taken out, or there is none' : '');
@@ -238,6 +238,11 @@ class Exchange implements AttemptOwner, Story, AnswerTiming {
     } else {
       void this.#wait(host, nowMs);
     }
+  }
+
+  /** The host for the next attempt. @param excluded a slot; -1: none */
+  #hostBut(excluded: number, nowMs: number): Host | undefined {
+    return pick(this.#context, nowMs, excluded, this.#cost, this.#number, this.attempts + 1, this.#isLongLived, this.#preference);
   }
 
   /** Waits for a host at its in-flight limit. One deadline covers all waits of a request. */

@@ -94,6 +94,59 @@ test('streams below the last one of a GOAWAY end well on the old connection, and
   );
 });
 
+/** Sends `count` requests at once to a host whose connections each answer one, after `waitMs`, and leave the others behind with GOAWAY. */
+function withLeaving(
+  count: number,
+  connectTimeoutMs: number,
+  waitMs: number,
+  fn: (statuses: number[], each: TestBalancer, host: RawHttp2Host) => void,
+): Promise<void> {
+  let taken = 0;
+  return withRawHttp2Host(
+    (connection, came) => {
+      if (came.type === FRAME.ping && (came.flags & FLAG.ack) === 0) connection.send(frame(FRAME.ping, FLAG.ack, 0, came.payload));
+      // All others are on their way.
+      if (!isRequest(came) || connection.frames.filter(isRequest).length < count - taken) return;
+      taken++;
+      const { streamId } = connection.frames.find(isRequest) as Frame;
+      setTimeout(() => connection.send(goaway(streamId, 'NO_ERROR'), good(streamId)), waitMs).unref();
+    },
+    (host) =>
+      withBalancer({ statics: [{ name: 'a', url: host.url }], retryBudgetPercent: 0, connectTimeoutMs }, async (each) => {
+        const answers = await Promise.all(Array.from({ length: count }, () => ask(each.port, { method: 'POST' })));
+        fn(answers.map(({ status }) => status).toSorted(), each, host);
+      }),
+  );
+}
+
+test('requests of which each connection takes one before GOAWAY are sent again until all are taken', () =>
+  withLeaving(8, 60_000, 0, (statuses, each, host) => {
+    assert.equal(
+      statuses,
+      statuses.map(() => 200),
+    );
+    assert.is(host.connections.length, 8);
+    const sentAgain = 7 + 6 + 5 + 4 + 3 + 2 + 1;
+    assert.equal(['retries_unprocessed', 'hosts_reset', 'requests_retried'].map(each.counter), [sentAgain, 0, 0]);
+  }));
+
+test('a request that is left behind after the connect timeout is sent again once', () =>
+  withLeaving(3, 1000, 2000, (statuses, each, host) => {
+    assert.equal([statuses, host.connections.length], [[200, 200, 502], 2]);
+    assert.equal(['retries_unprocessed', 'hosts_reset', 'requests_retried'].map(each.counter), [2, 1, 0]);
+  }));
+
+test('a host that begins each connection with GOAWAY is connected to once more, then it has failed', () =>
+  withRawHttp2Host(
+    () => undefined,
+    (host) =>
+      withBalancer({ statics: [{ name: 'a', url: host.url }], retryBudgetPercent: 0 }, async (each) => {
+        assert.is((await ask(each.port)).status, 502);
+        assert.equal([host.connections.length, requestsOf(host)], [2, 0]);
+      }),
+    { opening: Buffer.concat([settingsFrame(), goaway(0, 'NO_ERROR')]) },
+  ));
+
 test('a host that sends GOAWAY for every request is asked again once, then it has failed', () =>
   withActs(
     Array.from({ length: 20 }, () => (connection: RawHttp2) => void connection.send(goaway(0, 'NO_ERROR'))),
@@ -110,6 +163,31 @@ test('a refused stream is retried on another host, also for a POST, and the conn
     assert.equal(['retries_unprocessed', 'requests_retried', 'hosts_reset'].map(each.counter), [1, 1, 1]);
     assert.is(host.connections.length, 2, 'one to each host');
   }));
+
+test('a refused stream is retried on its host if the pool has no other, within the attempts', () => {
+  const refuse = (connection: RawHttp2, streamId: number): void => void connection.send(resetFrame(streamId, 'REFUSED_STREAM'));
+  return withActs(
+    [refuse, refuse, refuse],
+    async (each, host) => {
+      assert.is((await ask(each.port, { method: 'POST', headers: { 'Content-Length': '0' } })).status, 502);
+      assert.equal([requestsOf(host), each.counter('requests_retried')], [2, 1]);
+      assert.is((await ask(each.port, { method: 'POST', headers: { 'Content-Length': '0' } })).body, 'good');
+      assert.equal(['retries_unprocessed', 'requests_failed'].map(each.counter), [2, 1]);
+      assert.is(host.connections.length, 1);
+    },
+    ['a'],
+  );
+});
+
+test('a refused stream is not retried beyond the retry budget', () =>
+  withRawHttp2Host(
+    (connection, came) => isRequest(came) && connection.send(resetFrame(came.streamId, 'REFUSED_STREAM')),
+    (host) =>
+      withBalancer({ statics: [{ name: 'a', url: host.url }], retryBudgetPercent: 0 }, async (each) => {
+        assert.is((await ask(each.port)).status, 502);
+        assert.equal([requestsOf(host), each.counter('retries_denied_budget')], [1, 1]);
+      }),
+  ));
 
 for (const error of ['INTERNAL_ERROR', 'CANCEL', 'NO_ERROR', 'HTTP_1_1_REQUIRED'] as const satisfies readonly Http2Error[]) {
   const reset = (connection: RawHttp2, streamId: number): void => void connection.send(resetFrame(streamId, error));
