@@ -27,12 +27,16 @@ export interface GuardOptions {
 export class FrameGuard extends Duplex {
   /** What is known of the client's header blocks before node:http2 hands out what it made of them. */
   readonly blocks = new BlockCheck();
+  /** Called when the client has begun a header block and not ended it (true), and when it has or more need not be waited for. */
+  onBlock: (isOpen: boolean) => void = () => undefined;
   readonly #socket: Socket;
   readonly #options: GuardOptions;
   readonly #budget: FrameBudget;
   readonly #received: FrameWalker;
   readonly #sent: FrameWalker;
   #prefaceLeft = PREFACE.length;
+  /** The header block that the client is to end; 0: none, or it is not read from. */
+  #openBlock = 0;
   #excess: Excess | undefined;
   /** The client is told that it is refused; what it still sends is discarded. */
   #isRefused = false;
@@ -75,6 +79,11 @@ export class FrameGuard extends Duplex {
     this.#end(error);
   }
 
+  /** The client is too slow: ends the connection. */
+  giveUp(): void {
+    if (!this.#isRefused) this.#end('ENHANCE_YOUR_CALM');
+  }
+
   /** Tells the client to open no more streams; those that it opens until it reads this are still served. */
   warn(): void {
     this.#hasWarned = true;
@@ -83,6 +92,7 @@ export class FrameGuard extends Duplex {
 
   override _read(): void {
     this.#socket.resume();
+    this.#watchBlock(this.#received.openBlock);
   }
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -125,7 +135,17 @@ export class FrameGuard extends Duplex {
     }
     this.#received.walk(preface === 0 ? bytes : bytes.subarray(preface));
     if (this.#excess !== undefined) this.#refuse(this.#excess);
-    else if (!this.push(bytes)) this.#socket.pause();
+    else if (this.push(bytes)) this.#watchBlock(this.#received.openBlock);
+    else {
+      this.#socket.pause();
+      this.#watchBlock(0);
+    }
+  }
+
+  #watchBlock(open: number): void {
+    if (open === this.#openBlock) return;
+    this.#openBlock = open;
+    this.onBlock(open > 0);
   }
 
   #isPreface(bytes: Buffer): boolean {

@@ -48,6 +48,8 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
   readonly #requests: Http2RequestReader;
   /** For the client's first frames, and for the next request while there is none. */
   readonly #patience: ClientPatience;
+  /** For the end of a header block that has begun, whatever else is in progress. */
+  readonly #blockPatience: ClientPatience;
   readonly #lanes = new Set<Http2Lane>();
   #hasBegun = false;
   #isClosing = false;
@@ -64,6 +66,8 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     this.#patience = new ClientPatience(context.rules, context.clock, (overdue) => this.#onOverdue(overdue));
     this.#patience.awaitHead();
     this.deadlineMs = this.#patience.deadlineMs;
+    this.#blockPatience = new ClientPatience(context.rules, context.clock, () => this.#onSlowBlock());
+    guard.onBlock = (isOpen) => this.#onBlock(isOpen);
     context.deadlines.add(this);
     session.on('error', ignore);
     // The types do not know the last argument, the pairs as they came.
@@ -217,9 +221,23 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
   }
 
   #patiences(): ClientPatience[] {
-    const all = [this.#patience];
+    const all = [this.#patience, this.#blockPatience];
     for (const { patience } of this.#lanes) if (patience !== undefined) all.push(patience);
     return all;
+  }
+
+  #onBlock(isOpen: boolean): void {
+    if (isOpen) this.#blockPatience.awaitHead();
+    else this.#blockPatience.onHead();
+    this.watch(this.#blockPatience);
+  }
+
+  /** Until the block has ended, nothing else can be read of the connection (RFC 9113, section 4.3): all of it ends. */
+  #onSlowBlock(): void {
+    const { count, rules, onSilent } = this.context;
+    count('timeouts_header');
+    onSilent(this.facts, describeOverdue('head', rules));
+    this.#guard.giveUp();
   }
 
   #onOverdue(overdue: Overdue): void {

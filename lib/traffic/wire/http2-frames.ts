@@ -54,6 +54,9 @@ export const ALL_STREAMS = 2 ** 31 - 1;
 /** Bytes of a frame's header. */
 export const FRAME_HEADER = 9;
 
+/** Where the type is in a frame's header. */
+const TYPE_AT = 3;
+
 /** The largest payload that may be sent without the other side's consent, in bytes (SETTINGS_MAX_FRAME_SIZE's initial value). */
 export const MAX_FRAME = 16_384;
 
@@ -92,6 +95,10 @@ export class FrameWalker implements FrameView {
   #start = 0;
   /** Bytes of the present frame's payload that have not come. */
   #left = 0;
+  /** Header blocks that have begun. */
+  #blocks = 0;
+  /** Whether the last of them lacks a frame with END_HEADERS. */
+  #isBlockOpen = false;
 
   /**
    * @param onFrame called when a header and the shown part of the payload are there; false stops the walk
@@ -105,6 +112,12 @@ export class FrameWalker implements FrameView {
   /** Whether the last piece ended with the end of a frame. */
   get isBetween(): boolean {
     return this.#left === 0 && this.#partialLength === 0;
+  }
+
+  /** The number of the header block, from 1, that the last piece ended in; 0 if it ended in none. */
+  get openBlock(): number {
+    if (this.#isBlockOpen || (this.#left > 0 && isOfBlock(this.type))) return this.#blocks;
+    return this.#partialLength > TYPE_AT && this.#partial[TYPE_AT] === FRAME.headers ? this.#blocks + 1 : 0;
   }
 
   get firstByte(): number {
@@ -169,23 +182,29 @@ export class FrameWalker implements FrameView {
   }
 
   #handOut(bytes: Buffer, start: number, end: number): void {
-    if (this.#onPayload !== undefined && (this.type === FRAME.headers || this.type === FRAME.continuation))
-      this.#onPayload(this, bytes, start, end, this.#left === 0);
+    if (this.#onPayload !== undefined && isOfBlock(this.type)) this.#onPayload(this, bytes, start, end, this.#left === 0);
   }
 
   #show(bytes: Buffer, start: number, length: number): boolean {
     this.#bytes = bytes;
     this.#start = start;
     this.length = length;
-    this.type = bytes[start + 3] as number;
+    this.type = bytes[start + TYPE_AT] as number;
     this.flags = bytes[start + 4] as number;
     // The first bit is reserved, and ignored.
     this.streamId = bytes.readUInt32BE(start + 5) & ALL_STREAMS;
+    if (isOfBlock(this.type)) {
+      if (this.type === FRAME.headers) this.#blocks++;
+      this.#isBlockOpen = (this.flags & FLAG.endHeaders) === 0;
+    }
     const isAccepted = this.#onFrame(this);
     this.#bytes = this.#partial;
     return isAccepted;
   }
 }
+
+/** Whether frames of this type carry a header block. */
+const isOfBlock = (type: number): boolean => type === FRAME.headers || type === FRAME.continuation;
 
 const lengthAt = (bytes: Buffer, at: number): number =>
   ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);

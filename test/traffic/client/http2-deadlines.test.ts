@@ -2,13 +2,15 @@
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FRAME, PREFACE } from '../../../lib/traffic/wire/http2-frames.js';
+import { errorCodeOf, FLAG, FRAME, PREFACE } from '../../../lib/traffic/wire/http2-frames.js';
 import { until, withServer } from '../../support/brackets.js';
 import { SLOW_MS, withBalancer } from '../../support/fleet.js';
+import { encodeFields } from '../../support/hpack.js';
 import { askHttp2, withHttp2Client } from '../../support/http2-client.js';
-import { getFields, headersFrame, settingsFrame, windowFrame, withRawHttp2 } from '../../support/http2-frames.js';
+import { continuationFrame, frame, getFields, headersFrame, settingsFrame, windowFrame, withRawHttp2 } from '../../support/http2-frames.js';
 
 const test = suite('http2-deadlines');
 
@@ -41,6 +43,60 @@ test('a client that does not complete its first frames within --header-timeout i
         assert.is(counter('timeouts_header'), index + 1, `opening ${index}`);
       }
     }),
+  ));
+
+const BLOCK = encodeFields(getFields());
+
+/** Heads that begin and do not end. */
+const UNENDED: readonly (readonly [name: string, bytes: Buffer])[] = [
+  ['HEADERS without END_HEADERS', frame(FRAME.headers, FLAG.endStream, 3, BLOCK)],
+  [
+    'CONTINUATION without END_HEADERS',
+    Buffer.concat([frame(FRAME.headers, FLAG.endStream, 3, BLOCK), continuationFrame(3, Buffer.alloc(0), false)]),
+  ],
+  ['HEADERS whose payload stops', headersFrame(3, getFields()).subarray(0, -1)],
+  ['HEADERS whose header stops', headersFrame(3, getFields()).subarray(0, 5)],
+];
+
+for (const [name, bytes] of UNENDED) {
+  test(`${name}: the connection ends after --header-timeout, also while a request is under way`, () =>
+    withServer(
+      (_incoming, response) => void response.write('begun'),
+      ({ url }) =>
+        withBalancer({ statics: [{ name: 'h', url }], isH2cAccepted: true, headerTimeoutMs: 300 }, ({ port, counter }) =>
+          withRawHttp2(port, {}, async (client) => {
+            client.send(headersFrame(1, getFields()));
+            assert.is(await client.status(1), 200);
+            assert.is(counter('timeouts_header'), 0);
+            client.send(bytes);
+            const goaway = await client.frame('GOAWAY', ({ type }) => type === FRAME.goaway);
+            assert.is(goaway.payload.readUInt32BE(4), errorCodeOf('ENHANCE_YOUR_CALM'));
+            await client.closed();
+            assert.is(counter('timeouts_header'), 1);
+            assert.is(counter('http2_protocol_errors'), 0);
+          }),
+        ),
+    ));
+}
+
+test('heads that end in time, each in pieces, are not given up, however long they go on', () =>
+  withHost((url) =>
+    withBalancer({ statics: [{ name: 'h', url }], isH2cAccepted: true, headerTimeoutMs: 1500 }, ({ port, counter }) =>
+      withRawHttp2(port, {}, async (client) => {
+        const began = performance.now();
+        const heads = Array.from({ length: 60 }, (_, n) => headersFrame(2 * n + 1, getFields()));
+        // Each piece ends one head and begins the next: there is one that has begun all the time.
+        let sent = 0;
+        for (; performance.now() - began < 2200; sent++) {
+          client.send((heads[sent] as Buffer).subarray(sent === 0 ? 0 : 12), (heads[sent + 1] as Buffer).subarray(0, 12));
+          // oxlint-disable-next-line no-await-in-loop -- one after the other
+          assert.is(await client.status(2 * sent + 1), 200);
+          // oxlint-disable-next-line no-await-in-loop -- one after the other
+          await pause(100);
+        }
+        assert.is(counter('timeouts_header'), 0);
+      }),
+    ),
   ));
 
 test('an idle connection ends with GOAWAY after --keep-alive-timeout, and not while a request is under way', () =>

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { errorCodeOf, FrameWalker, goawayFrame, nameOfError } from '../../../lib/traffic/wire/http2-frames.js';
+import { errorCodeOf, FLAG, FRAME, FrameWalker, goawayFrame, nameOfError } from '../../../lib/traffic/wire/http2-frames.js';
 import {
   dataFrame,
   frame,
@@ -91,6 +91,22 @@ test('error codes have the numbers of RFC 9113, section 7', () => {
   assert.is(errorCodeOf('HTTP_1_1_REQUIRED'), 0xd);
   assert.is(nameOfError(8), 'CANCEL');
   assert.is(nameOfError(0x10), '0x10');
+});
+
+test('a header block is open from its first byte that tells it to the end of its last frame', () => {
+  const walker = new FrameWalker(() => true);
+  const bytes = Buffer.concat([
+    frame(FRAME.headers, 0, 1, Buffer.alloc(3)),
+    frame(FRAME.continuation, FLAG.endHeaders, 1, Buffer.alloc(2)),
+    dataFrame(1, 'x'),
+    headersFrame(3, getFields()),
+  ]);
+  const open = Array.from(bytes, (_, at) => {
+    walker.walk(bytes.subarray(at, at + 1));
+    return walker.openBlock;
+  }).join('');
+  // 12 bytes, 11, 10 of DATA, and the second block.
+  assert.match(open, /^0001{19}0{14}2+0$/);
 });
 
 test.run();
