@@ -7,7 +7,7 @@
 
 import { SECOND, type Clock } from '../../clock.js';
 import type { CounterName } from '../../table/counters.js';
-import { ALL_STREAMS, errorCodeOf, FLAG, FRAME, type FrameView, MAX_FRAME } from '../wire/http2-frames.js';
+import { ALL_STREAMS, errorCodeOf, FLAG, FRAME, type FrameView } from '../wire/http2-frames.js';
 
 /** The limits that the budgets come from. */
 export interface FrameRules {
@@ -28,7 +28,7 @@ const excess = (counter: CounterName, reason: string): Excess => ({ counter, rea
 
 const RAPID_RESET = excess('http2_refused_rapid_reset', 'the client resets streams faster than they are answered');
 const MADE_RESET = excess('http2_refused_made_reset', 'the client makes the balancer reset streams faster than they are answered');
-const CONTINUATION = excess('http2_refused_continuation', 'a header block in too many frames, or above --max-header-size');
+const CONTINUATION = excess('http2_refused_continuation', 'a header block in too many frames, or far above --max-header-size');
 const SETTINGS = excess('http2_refused_settings', 'too many SETTINGS frames');
 const PING = excess('http2_refused_ping', 'too many PING frames');
 const PRIORITY = excess('http2_refused_priority', 'too many PRIORITY frames');
@@ -42,7 +42,14 @@ const STRAY = excess('http2_refused_stray', 'too many frames for streams that ha
  */
 const LEAST = 100;
 
-/** The most CONTINUATION frames of one header block: nghttp2 allows as many. */
+/**
+ * How many times --max-header-size a header block may be before its connection ends, and the least bytes that this is. A
+ * block must be read to its end to refuse its request alone, since later blocks may refer to its fields.
+ */
+const BLOCK_FACTOR = 4;
+const LEAST_BLOCK = 64 << 10;
+
+/** The most CONTINUATION frames of one header block: nghttp2 allows as many. Full ones are 128 KiB. */
 const MAX_CONTINUATIONS = 8;
 
 /**
@@ -96,6 +103,7 @@ export class FrameBudget {
   #ended = 0;
   /** Streams above this one are not served any more: a GOAWAY went out. */
   #servedUpTo = ALL_STREAMS;
+  readonly #maxBlock: number;
   #blockBytes = 0;
   #blockFrames = 0;
   readonly #resets: Allowance;
@@ -112,6 +120,7 @@ export class FrameBudget {
    */
   constructor(rules: FrameRules, clock: Clock, onReset: (code: number) => void, onGoaway: (code: number) => void) {
     this.#rules = rules;
+    this.#maxBlock = Math.max(BLOCK_FACTOR * rules.maxHeaderSize, LEAST_BLOCK);
     this.#onReset = onReset;
     this.#onGoaway = onGoaway;
     const allowance = (): Allowance => new Allowance(Math.max(rules.maxStreams, LEAST), clock);
@@ -134,9 +143,7 @@ export class FrameBudget {
       case FRAME.continuation:
         this.#blockBytes += frame.length;
         this.#blockFrames++;
-        return this.#blockFrames > MAX_CONTINUATIONS || this.#blockBytes > Math.max(this.#rules.maxHeaderSize, MAX_FRAME)
-          ? CONTINUATION
-          : undefined;
+        return this.#blockFrames > MAX_CONTINUATIONS || this.#blockBytes > this.#maxBlock ? CONTINUATION : undefined;
       case FRAME.rstStream:
         if (this.#unanswered.delete(frame.streamId)) return this.#resets.take(this.#answered) ? undefined : RAPID_RESET;
         return ++this.#ended > this.#opened ? this.#takeStray() : undefined;

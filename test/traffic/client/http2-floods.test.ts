@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FLAG, FRAME } from '../../../lib/traffic/wire/http2-frames.js';
+import { FLAG, FRAME, MAX_FRAME } from '../../../lib/traffic/wire/http2-frames.js';
 import { until, withServer } from '../../support/brackets.js';
 import { type TestBalancer, withBalancer } from '../../support/fleet.js';
 import { encodeFields, hpackIndexed } from '../../support/hpack.js';
@@ -17,6 +17,7 @@ import {
   priorityFrame,
   type RawHttp2,
   resetFrame,
+  SETTINGS_ACK,
   settingsFrame,
   windowFrame,
   withRawHttp2,
@@ -43,7 +44,7 @@ async function withTarget(fn: (each: TestBalancer, seen: string[]) => Promise<vo
       seen.push(url);
       if (url !== '/hang') response.end('ok');
     },
-    ({ url }) => withBalancer({ statics: [{ name: 'h', url }], isH2cAccepted: true, maxHeaderSize: 32 << 10 }, (each) => fn(each, seen)),
+    ({ url }) => withBalancer({ statics: [{ name: 'h', url }], isH2cAccepted: true }, (each) => fn(each, seen)),
   );
 }
 
@@ -89,11 +90,12 @@ const ATTACKS: readonly Attack[] = [
     allowed: 8,
   },
   {
-    name: 'CONTINUATION above --max-header-size',
+    name: 'CONTINUATION far above --max-header-size',
     counter: 'http2_refused_continuation',
     first: [frame(FRAME.headers, FLAG.endStream, 1, BLOCK)],
     unit: (n) => [continuationFrame(1, encodeFields([[`x-${n}`, 'x'.repeat(12_000)]]), false)],
-    allowed: 2,
+    // 64 KiB.
+    allowed: 5,
   },
   { name: 'SETTINGS', counter: 'http2_refused_settings', unit: () => [settingsFrame([4, 65_535])] },
   { name: 'PING', counter: 'http2_refused_ping', unit: () => [pingFrame()] },
@@ -163,6 +165,43 @@ test('an HPACK bomb ends its request; the connection and others go on', () =>
       assert.is(counter('http2_refused_header_list'), 1);
       assert.is(await client.send(headersFrame(3, getFields())).status(3), 200);
       assert.equal(seen, ['/']);
+    }),
+  ));
+
+/** A request whose head has a value of so many bytes, in as many frames as it takes. */
+function largeHead(streamId: number, size: number): Buffer {
+  const block = encodeFields(getFields(['cookie', 'x'.repeat(size)]));
+  const parts = Array.from({ length: Math.ceil(block.length / MAX_FRAME) }, (_, i) => block.subarray(i * MAX_FRAME, (i + 1) * MAX_FRAME));
+  const last = parts.length - 1;
+  return Buffer.concat(
+    parts.map((part, i) =>
+      i === 0 ? frame(FRAME.headers, FLAG.endStream, streamId, part) : continuationFrame(streamId, part, i === last),
+    ),
+  );
+}
+
+test('a head that is too large is answered 431, one of more than twice the limit reset; the connection and its requests go on', () =>
+  withTarget(({ port, counter }, seen) =>
+    withRawHttp2(port, {}, async (client) => {
+      // The limit for a reset holds from here on.
+      client.send(SETTINGS_ACK, headersFrame(1, HANG));
+      for (const [n, size] of [17_000, 32_768, 39_000].entries()) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        assert.is(await client.send(largeHead(stream(n + 1), size)).status(stream(n + 1)), 431);
+        assert.is(counter('refused_header_size'), n + 1);
+      }
+      for (const [n, size] of [41_000, 65_000].entries()) {
+        const id = stream(n + 4);
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        const { payload } = await client
+          .send(largeHead(id, size))
+          .frame('RST_STREAM', ({ type, streamId }) => type === FRAME.rstStream && streamId === id);
+        assert.is(payload.readUInt32BE(0), ENHANCE_YOUR_CALM);
+        assert.is(counter('http2_refused_header_list'), n + 1);
+      }
+      assert.is(await client.send(headersFrame(stream(6), getFields())).status(stream(6)), 200);
+      assert.equal(seen, ['/hang', '/']);
+      assert.is(counter('http2_refused_continuation'), 0);
     }),
   ));
 
