@@ -12,8 +12,9 @@ import type { ClientTransport, ConnectionContext } from './client/connection-con
 import { ConnectionLimits } from './client/connection-limits.js';
 import { Http1Lane } from './client/http1-lane.js';
 import { openListener } from './client/listener.js';
-import { createHttp2Server, createWebShell } from './client/http2-server.js';
+import { createHttp2Server } from './client/http2-server.js';
 import { createNodeLane } from './client/node-lane.js';
+import { createShell } from './client/shell.js';
 import type { TlsContexts } from './client/tls-contexts.js';
 import { watchDroppedNames } from './client/dropped-names.js';
 import { exchange } from './request/exchange.js';
@@ -113,6 +114,7 @@ export async function startTraffic({
     log('error', 'a request failed inside the balancer', { reason: messageOf(error) });
   }
 
+  const shell = createShell();
   const connectionContext: ConnectionContext<ClientConnection> = {
     rules: config,
     clock,
@@ -125,7 +127,7 @@ export async function startTraffic({
       connection.present = lane;
       begin(lane);
     },
-    onUpgrade: createNodeLane(config.maxHeaderSize, (lane) => {
+    onUpgrade: createNodeLane(shell, config.maxHeaderSize, (lane) => {
       count('websockets');
       begin(lane);
     }),
@@ -138,7 +140,7 @@ export async function startTraffic({
   let http2Connections = 0;
   const openHttp2 = createHttp2Server(config, {
     ...connectionContext,
-    shell: createWebShell(),
+    shell,
     onLane: begin,
     onClosed(connection) {
       if (connections.delete(connection)) http2Connections--;

@@ -11,6 +11,7 @@ import type { ClientSide } from '../../lib/traffic/client/client-side.js';
 import type { ConnectionContext } from '../../lib/traffic/client/connection-context.js';
 import { Http1Lane } from '../../lib/traffic/client/http1-lane.js';
 import { createNodeLane } from '../../lib/traffic/client/node-lane.js';
+import { createShell } from '../../lib/traffic/client/shell.js';
 import type { Host } from '../../lib/traffic/host/host.js';
 import { Attempt } from '../../lib/traffic/request/attempt.js';
 import { answerByRoute, answerOwn, compileActions } from '../../lib/traffic/request/route-actions.js';
@@ -73,7 +74,7 @@ export async function withRoutes<T>(
       connection.present = lane;
       begin(lane);
     },
-    onUpgrade: createNodeLane(stage.config.maxHeaderSize, begin),
+    onUpgrade: createNodeLane(createShell(), stage.config.maxHeaderSize, begin),
     onNamesDropped: () => undefined,
     onRefused: () => '',
     onSilent: () => undefined,

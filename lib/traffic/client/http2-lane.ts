@@ -29,6 +29,7 @@ import type { BodyReader, ClientListener, ClientSide, Startable } from './client
 import { isAccepted } from './websocket-key.js';
 import { describeOverdue } from './overdue-reasons.js';
 import { passedRequestTrailers } from './passed-trailers.js';
+import type { Shell } from './shell.js';
 
 /** Up to this size (bytes) a body is gathered until it is complete, so that it leaves with its head and the end of the stream. */
 const MAX_GATHERED = 16 << 10;
@@ -53,8 +54,7 @@ export interface LaneOwner {
 
 /** What all requests over HTTP/2 share. */
 export interface LaneContext extends Pick<ConnectionContext<ClientTransport>, 'rules' | 'clock' | 'count' | 'onNamesDropped'> {
-  /** Sends an attempt through http-proxy. */
-  readonly shell: (attempt: Startable) => void;
+  readonly shell: Pick<Shell, 'web'>;
 }
 
 /** A request over HTTP/2. */
@@ -123,7 +123,7 @@ export class Http2Lane implements ClientSide {
   }
 
   carry(attempt: Startable): void {
-    this.#session.context.shell(attempt);
+    this.#session.context.shell.web(attempt);
   }
 
   // The request's body.

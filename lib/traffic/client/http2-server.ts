@@ -1,13 +1,10 @@
 // node:http2 as it reads clients' connections: a server that never listens and is handed connections, with settings that
-// bound what one of them may hold. Requests pass http-proxy as the shell round a pass of ours, which runs the attempt.
+// bound what one of them may hold. Its requests pass http-proxy (shell.ts).
 
 import { createServer, type ServerHttp2Session } from 'node:http2';
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import httpProxy from 'http-proxy';
 import type { TrafficLimits } from '../../config/traffic-config.js';
 import type { ClientFacts } from '../wire/headers.js';
-import type { Startable } from './client-side.js';
 import { FrameGuard } from './frame-guard.js';
 import { type Http2Context, Http2Session } from './http2-session.js';
 import { refuseWritesAfterEnd, watchErrors } from './node-session.js';
@@ -26,19 +23,6 @@ const MORE_FIELDS = 32;
 
 /** The limits of a connection. */
 export type Http2Limits = Pick<TrafficLimits, 'maxHeaderSize' | 'maxHeaders' | 'maxStreams'>;
-
-/** Gives http-proxy a pass of our own, which runs the attempt that stands in for its request. */
-export function createWebShell(): (attempt: Startable) => void {
-  // http-proxy requires a target; it is not used, since the attempt knows its host.
-  const proxy = httpProxy.createProxyServer({ target: { host: 'the attempt knows' } });
-  const passes = proxy as unknown as { webPasses: ((attempt: Startable) => void)[]; wsPasses: unknown[] };
-  passes.webPasses = [(attempt) => attempt.run()];
-  passes.wsPasses = [];
-  // Our pass never emits an error; without a listener http-proxy would throw.
-  proxy.on('error', () => undefined);
-  const web = proxy.web.bind(proxy) as unknown as (attempt: Startable, response: ServerResponse | undefined) => void;
-  return (attempt) => web(attempt, undefined);
-}
 
 /** Returns the function that begins an HTTP/2 connection. */
 export function createHttp2Server(

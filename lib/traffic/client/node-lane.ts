@@ -1,45 +1,21 @@
-// The Node lane: upgrades pass through Node's HTTP server and http-proxy, with a pass of our own. Our parser has read
-// the head strictly and taken the connection out of HTTP/1; Node's server gets that head, and its `upgrade` event hands
-// request and socket to http-proxy.
-// http-proxy's own passes let an attacker kill the process, hang clients and smuggle requests, so they are replaced.
+// The Node lane: upgrades pass through Node's HTTP server and http-proxy (shell.ts). Our parser has read the head strictly
+// and taken the connection out of HTTP/1; Node's server gets that head, and its `upgrade` event hands request and socket to
+// http-proxy.
 
 import { createServer, type IncomingMessage, METHODS } from 'node:http';
 import type { Socket } from 'node:net';
-import httpProxy from 'http-proxy';
 import { headText } from '../wire/headers.js';
 import type { RequestHead } from '../wire/request-head.js';
 import type { ClientConnection } from './client-connection.js';
-import type { Startable } from './client-side.js';
-import { type Shell, UpgradeLane } from './upgrade-lane.js';
-
-/** http-proxy's passes: plain arrays that its types do not declare. */
-interface Passes {
-  webPasses: ((request: IncomingMessage) => void)[];
-  wsPasses: ((request: IncomingMessage) => void)[];
-}
-
-/** Sets up http-proxy with a pass of our own, which runs the attempt of its request. */
-function createShell(): Shell {
-  const attempts = new WeakMap<IncomingMessage, Startable>();
-  // http-proxy requires a target; it is not used, since the attempt knows its host.
-  const proxy = httpProxy.createProxyServer({ target: { host: 'the attempt knows' } });
-  const passes = proxy as unknown as Passes;
-  passes.webPasses = [];
-  passes.wsPasses = [(request) => attempts.get(request)?.run()];
-  // Our pass never emits an error; without a listener http-proxy would throw.
-  proxy.on('error', () => undefined);
-  return (request, socket, attempt) => {
-    attempts.set(request, attempt);
-    proxy.ws(request, socket, Buffer.alloc(0));
-  };
-}
+import type { Shell } from './shell.js';
+import { UpgradeLane } from './upgrade-lane.js';
 
 /** Returns the handler for connections whose request offers another protocol; `onLane` receives the request's lane. */
 export function createNodeLane(
+  shell: Pick<Shell, 'upgrade'>,
   maxHeaderSize: number,
   onLane: (lane: UpgradeLane) => void,
 ): (connection: ClientConnection, head: RequestHead) => void {
-  const shell = createShell();
   /** The connection whose head Node's server is parsing now. */
   let present: { readonly connection: ClientConnection; readonly head: RequestHead } | undefined;
   // It never listens: it is handed connections. The head was checked before, and may be slightly longer when written out again.

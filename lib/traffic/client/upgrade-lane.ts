@@ -3,7 +3,6 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { AnswerCode } from '../wire/answers.js';
 import type { HeaderEdit } from '../wire/header-edit.js';
 import { linesOf, responseHeaders } from '../wire/headers.js';
@@ -13,18 +12,16 @@ import type { ResponseHead } from '../wire/response-head.js';
 import type { ClientConnection } from './client-connection.js';
 import type { Startable } from './client-side.js';
 import { Http1Lane } from './http1-lane.js';
+import type { Shell } from './shell.js';
 
 /** Maximum bytes of the new protocol that are buffered before the host has accepted it. */
 const MAX_EARLY = 64 << 10;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Sends an attempt for a request through http-proxy. */
-export type Shell = (request: IncomingMessage, socket: Duplex, attempt: Startable) => void;
-
 /** A request with an offer. */
 export class UpgradeLane extends Http1Lane {
-  readonly #shell: Shell;
+  readonly #shell: Pick<Shell, 'upgrade'>;
   readonly #client: ClientConnection;
   readonly #request: IncomingMessage;
   #early: Buffer;
@@ -33,7 +30,7 @@ export class UpgradeLane extends Http1Lane {
   /** Receives the client's bytes after the switch. */
   #onBytes: ((bytes: Buffer) => void) | undefined;
 
-  constructor(shell: Shell, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
+  constructor(shell: Pick<Shell, 'upgrade'>, connection: ClientConnection, request: IncomingMessage, head: RequestHead) {
     super(connection, head);
     this.#shell = shell;
     this.#client = connection;
@@ -58,7 +55,7 @@ export class UpgradeLane extends Http1Lane {
   };
 
   override carry(attempt: Startable): void {
-    this.#shell(this.#request, this.#client.socket, attempt);
+    this.#shell.upgrade(this.#request, this.#client.socket, attempt);
   }
 
   sendSwitch(head: ResponseHead, setCookie: string | undefined, onBytes: (bytes: Buffer) => void): Socket {
