@@ -32,6 +32,19 @@ export interface Http2Target {
 /** The end of a stream that was malformed. */
 export const CODE_OF_RESET = 'RST_STREAM 1';
 
+/**
+ * Whether node:http2 itself is stricter, from Node 22 on: a body that breaks its Content-Length ends the connection, and not
+ * only the stream, and credentials in :authority are malformed.
+ */
+export const IS_STRICTER = Number.parseInt(process.versions.node, 10) >= 22;
+
+/** Whether a request ends its connection by a body that is not as long as its head says. */
+export const mayEndConnection = (fields: readonly Field[], body: string | undefined): boolean =>
+  IS_STRICTER && body !== undefined && fields.some(([name]) => name === 'content-length');
+
+/** The end of a request that ends its connection: GOAWAY with PROTOCOL_ERROR. */
+export const CODE_OF_GOAWAY = 'GOAWAY 1';
+
 /** Sets the stage. */
 export async function withHttp2Target(overrides: Partial<BalancerConfig>, fn: (target: Http2Target) => Promise<void>): Promise<void> {
   const requests: string[] = [];

@@ -163,7 +163,11 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
     const [line = ''] = text.slice(0, MAX_LINE).split('\r\n', 1);
     const requestId = onRefused(this.facts, code, line.replace(/ HTTP\/1\.1$/, ' HTTP/2.0'), whyRefused(refusal, text, rules));
     stream.respond(http2OwnFields(statusOf(code), answerLinesOf(code, rules.methods), { requestId, timing: undefined }));
-    if (pairs[pairs.indexOf(':method') + 1] === 'HEAD') return;
+    if (pairs[pairs.indexOf(':method') + 1] === 'HEAD') {
+      // Its body would keep the stream open; node:http2 sends the head in an immediate of its own.
+      if (!stream.endAfterHeaders) setImmediate(() => this.reset(stream, NGHTTP2_NO_ERROR));
+      return;
+    }
     stream.end(ownBodyOf(code));
     if (!stream.endAfterHeaders) stream.once('finish', () => this.reset(stream, NGHTTP2_NO_ERROR));
   }
@@ -259,7 +263,7 @@ export class Http2Session implements ClientTransport, LaneOwner, Waiting {
    * no request is lost that is on its way. The connection ends with its last stream.
    */
   retire(): void {
-    if (this.#isClosing || this.#isNoticed) return;
+    if (this.#isClosing || this.#isNoticed || this.#session.destroyed) return;
     if (!this.#hasBegun) {
       this.close();
       return;

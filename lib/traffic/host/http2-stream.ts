@@ -122,7 +122,7 @@ export class Http2HostStream implements HostSide, CarriedStream {
       stream.on('drain', () => this.#run(() => (this.#tunnel ?? this.#user)?.onHostWritable()));
       stream.on('aborted', () => this.#run(() => this.#onAborted()));
     }
-    if (waitForTrailers) stream.on('wantTrailers', () => this.#sendTrailers());
+    if (waitForTrailers) stream.on('wantTrailers', () => this.#run(() => this.#sendTrailers()));
   }
 
   #watch(stream: ClientHttp2Stream): void {
@@ -370,7 +370,8 @@ export class Http2HostStream implements HostSide, CarriedStream {
     const code = stream?.rstCode ?? NGHTTP2_NO_ERROR;
     if (session.isUnprocessed(stream?.id ?? 0)) this.#loseUnprocessed(session);
     else if (session.isClosed) this.#lose(this.#isStale(session) ? 'stale' : 'reset', session.reason);
-    else if (code === NGHTTP2_REFUSED_STREAM) this.#lose('refused', 'the host refused the stream (REFUSED_STREAM)');
+    // A host that has begun to answer has processed the request (RFC 9113, section 8.7).
+    else if (code === NGHTTP2_REFUSED_STREAM && !this.#hasHead) this.#lose('refused', 'the host refused the stream (REFUSED_STREAM)');
     else if (MALFORMED.has(code))
       this.#lose('bad-response', `malformed, or too long for --max-response-header-size (${nameOfError(code)})`);
     else this.#lose('reset', `RST_STREAM with ${nameOfError(code)}`);

@@ -1,5 +1,7 @@
 // Requests over HTTP/2, by TLS and in plain, to a host that speaks HTTP/1: heads, bodies, trailers, informational answers.
 
+import { once } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { until, withServer } from '../../support/brackets.js';
@@ -190,6 +192,21 @@ test('cookies that come one by one reach the host as one header', () =>
       withHttp2Client(place(balancer), async (session) => {
         const { body } = await askHttp2(session, { cookie: ['a=1', 'b=2'] });
         assert.equal(valuesOf(JSON.parse(body) as Mirrored, 'cookie'), ['a=1; b=2']);
+      }),
+    ),
+  ));
+
+test('a refused HEAD whose client has not ended it leaves no stream open', () =>
+  withMirror((url) =>
+    withPlain(url, ({ port }) =>
+      withHttp2Client({ port }, async (session) => {
+        const stream = session.request({ ':method': 'HEAD', ':path': '/', expect: 'tea' }, { endStream: false });
+        stream.on('error', () => undefined).resume();
+        const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+        assert.is(head[':status'], 417);
+        await once(stream, 'close');
+        assert.is(stream.rstCode, 0);
+        assert.is((await askHttp2(session)).status, 200);
       }),
     ),
   ));
