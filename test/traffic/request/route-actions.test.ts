@@ -230,7 +230,7 @@ test('our own answers may have a body of the site, and keep their code, status a
 
 test('a body of the site is for all codes of its status, and for no other', () => {
   const bodies = prepareOwnBodies({ 502: { body: 'x', type: 'a/b' } });
-  assert.equal([...bodies.keys()].toSorted(), ['MEERCAT_BAD_RESPONSE', 'MEERCAT_HOST_UNREACHABLE']);
+  assert.equal([...bodies.keys()].toSorted(), ['MEERCAT_BAD_RESPONSE', 'MEERCAT_GRPC_NEEDS_HTTP2', 'MEERCAT_HOST_UNREACHABLE']);
   const text = preparedText(bodies.get('MEERCAT_BAD_RESPONSE') as PreparedAnswer, true, false, '');
   assert.match(text, /^HTTP\/1\.1 502 Bad Gateway\r\nConnection: close\r\n[\s\S]*Content-Length: 1\r\n\r\n$/);
   assert.not.match(text, /Retry-After/);
