@@ -26,6 +26,9 @@ export const NEXT_NODE = new Uint8Array(256 * 16);
 /** The symbol that ends in these four bits, or `NO_SYMBOL`. */
 export const SYMBOL = new Int16Array(256 * 16).fill(NO_SYMBOL);
 
+/** Whether a string may end at a node: the bits since the last symbol are padding, at most seven ones (RFC 7541, section 5.2). */
+export const MAY_END = new Uint8Array(256);
+
 /** The code as a tree: two children for each node, a node or a symbol as -1 - symbol. A full tree of 257 leaves has 256 nodes. */
 function buildTree(): Int16Array {
   const children = new Int16Array(512);
@@ -61,6 +64,36 @@ function fillTables(): void {
     }
     NEXT_NODE[at] = node;
   }
+  for (let node = 0, bits = 0; bits <= 7; bits++) {
+    MAY_END[node] = 1;
+    node = children[2 * node + 1] as number;
+  }
 }
 
 fillTables();
+
+/**
+ * Decodes a string from `start` to `end` into `target`, which has two bytes for each of the string: no code is shorter than
+ * five bits. Returns how many bytes it has, -1 if it is malformed: an end of string in it, or padding that is none.
+ */
+export function decodeHuffman(bytes: Uint8Array, start: number, end: number, target: Uint8Array): number {
+  let node = 0;
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] as number;
+    const high = (node << 4) | (byte >> 4);
+    const first = SYMBOL[high] as number;
+    if (first >= 0) {
+      if (first === END_OF_STRING) return -1;
+      target[length++] = first;
+    }
+    const low = ((NEXT_NODE[high] as number) << 4) | (byte & 0x0f);
+    const second = SYMBOL[low] as number;
+    if (second >= 0) {
+      if (second === END_OF_STRING) return -1;
+      target[length++] = second;
+    }
+    node = NEXT_NODE[low] as number;
+  }
+  return MAY_END[node] === 1 ? length : -1;
+}
